@@ -1,0 +1,439 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// Settings are what one site sets otherwise than the rule files.
+type Settings struct {
+	// Set gives params of facilities another value, by facility and param.
+	Set map[gateway.FacilityID]map[string]gateway.Quantity
+}
+
+// defaultPoll stands for the period of a point that comes on events only, where
+// a hold is given in polls.
+const defaultPoll = 10 * time.Second
+
+// Compile lays the rules of packs out over the facilities of site. A rule that
+// needs a point which a facility does not have is left out there; every other
+// mistake goes to report, with paths such as "packs[0].rules.dry_run.when", and
+// leaves out the rule on that facility. The Engine is never nil.
+func Compile(site *gateway.Site, packs []Pack, set Settings, report gateway.Report) *Engine {
+	c := &compiler{site: site, set: set, engine: newEngine(site), seen: make(map[string]bool)}
+	c.report = func(path, problem, hint string) {
+		if key := path + "\x00" + problem; !c.seen[key] { // once, not for every facility
+			c.seen[key] = true
+			report(path, problem, hint)
+		}
+	}
+	c.checkSettings(packs)
+	for i := range packs {
+		pack := &packs[i]
+		for j := range pack.Rules {
+			c.compileSpec(pack, &pack.Rules[j], gateway.Report(c.report).At(fmt.Sprintf("packs[%d].rules.%s", i, pack.Rules[j].ID)))
+		}
+	}
+	c.engine.finish()
+	return c.engine
+}
+
+type compiler struct {
+	site   *gateway.Site
+	set    Settings
+	report gateway.Report
+	seen   map[string]bool
+	engine *Engine
+}
+
+// checkSettings reports params that are set for a facility or under a name that
+// does not exist.
+func (c *compiler) checkSettings(packs []Pack) {
+	for _, id := range slices.Sorted(maps.Keys(c.set.Set)) {
+		f := c.site.Facility(id)
+		if f == nil {
+			c.report("set."+string(id), fmt.Sprintf("there is no facility %q", id), "")
+			continue
+		}
+		var known []string
+		for _, p := range packs {
+			if p.Class == f.Class || p.Class == anyClass {
+				for _, param := range p.Params {
+					known = append(known, param.Name)
+				}
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.set.Set[id])) {
+			if !slices.Contains(known, name) {
+				c.report("set."+string(id)+"."+name, fmt.Sprintf("no rule for %s has a param %q", f.Class, name), "one of "+strings.Join(known, ", "))
+			}
+		}
+	}
+}
+
+func (c *compiler) compileSpec(pack *Pack, spec *Spec, report gateway.Report) {
+	rule := spec.rule()
+	matched := false
+	for i := range c.site.Facilities() {
+		f := &c.site.Facilities()[i]
+		if pack.Class != f.Class && pack.Class != anyClass {
+			continue
+		}
+		s := scope{compiler: c, pack: pack, facility: f, report: report}
+		if len(spec.Levels) > 0 {
+			matched = s.levels(spec, rule) || matched
+		} else {
+			matched = s.condition(spec, rule) || matched
+		}
+	}
+	if !matched {
+		c.engine.unmatched = append(c.engine.unmatched, string(pack.Class)+"/"+spec.ID)
+	}
+}
+
+// rule returns what all instances of the spec have in common.
+func (s *Spec) rule() *Rule {
+	r := &Rule{ID: s.ID, Title: s.Title, Why: s.Why, Impairs: s.Impairs, SLA: s.Ticket, Family: cmp.Or(s.Family, s.ID), Latch: s.Latch}
+	r.Severity, _ = ParseSeverity(s.Severity)
+	for _, l := range s.Levels {
+		sev, _ := ParseSeverity(l.Severity)
+		r.Severity = max(r.Severity, sev)
+	}
+	return r
+}
+
+// scope compiles one rule for one facility.
+type scope struct {
+	*compiler
+	pack     *Pack
+	facility *gateway.Facility
+	report   gateway.Report
+	missing  bool // a point that the facility does not have
+	failed   bool // a mistake that was reported
+	slowest  time.Duration
+	first    gateway.PointRef // the point that stands for a condition
+	limit    float64
+	chosen   bool
+}
+
+func (s *scope) fail(report gateway.Report, format string, args ...any) {
+	s.failed = true
+	report("", fmt.Sprintf(format, args...), "on facility "+string(s.facility.ID))
+}
+
+// condition compiles a rule that has one condition. It returns whether the
+// facility has the points for it.
+func (s *scope) condition(spec *Spec, rule *Rule) bool {
+	in := instance{rule: rule, point: gateway.NoPoint, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+	s.first, s.limit = gateway.NoPoint, math.NaN()
+	st := step{severity: rule.Severity}
+	st.when = s.program(spec.When, s.report.At("when"))
+	st.reset = negated(st.when)
+	if spec.Reset != nil {
+		st.reset = s.program(spec.Reset, s.report.At("reset"))
+	}
+	st.hold = spec.Hold.over(s.slowest)
+	if spec.OnlyWhen != nil {
+		in.only = s.program(spec.OnlyWhen, s.report.At("only_when"))
+	}
+	in.point, st.limit = s.first, s.limit
+	if s.missing || s.failed {
+		return s.failed
+	}
+	s.engine.add(in, []step{st}, string(s.facility.ID)+"/"+spec.ID, s.facility.ID)
+	return true
+}
+
+// levels compiles a rule with levels: one instance for each of its points.
+func (s *scope) levels(spec *Spec, rule *Rule) bool {
+	matched := false
+	for i, name := range spec.Points {
+		refs := s.points(name)
+		for _, ref := range refs {
+			one := scope{compiler: s.compiler, pack: s.pack, facility: s.facility, report: s.report}
+			matched = one.levelsOn(spec, rule, ref, i) || matched
+		}
+	}
+	return matched
+}
+
+func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef, _ int) bool {
+	in := instance{rule: rule, point: ref, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+	s.use(ref)
+	var steps []step
+	for _, l := range spec.Levels {
+		steps = append(steps, s.level(l, spec, ref))
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.severity, b.severity) })
+	if spec.OnlyWhen != nil {
+		in.only = s.program(spec.OnlyWhen, s.report.At("only_when"))
+	}
+	if s.missing || s.failed {
+		return s.failed
+	}
+	key := string(s.facility.ID) + "/" + spec.ID + "/" + s.site.Point(ref).Name
+	s.engine.add(in, steps, key, s.facility.ID)
+	return true
+}
+
+func (s *scope) level(l Level, spec *Spec, ref gateway.PointRef) step {
+	report := s.report.At("levels." + l.Severity)
+	st := step{}
+	st.severity, _ = ParseSeverity(l.Severity)
+	on, off, key, text := opGreater, opLessEqual, "above", l.Above
+	if l.Below != "" {
+		on, off, key, text = opLess, opGreaterEqual, "below", l.Below
+	}
+	st.limit = s.parsedSum(text, ref, report.At(key))
+	reset := st.limit
+	if l.Reset != "" {
+		reset = s.parsedSum(l.Reset, ref, report.At("reset"))
+		if on == opGreater && reset > st.limit || on == opLess && reset < st.limit {
+			s.fail(report.At("reset"), "the reset %v lies on the wrong side of the limit %v", reset, st.limit)
+		}
+	}
+	st.when = program{s.engine.atom(ref, on, st.limit)}
+	st.reset = program{s.engine.atom(ref, off, reset)}
+	hold := l.Hold
+	if hold == (Hold{}) {
+		hold = spec.Hold
+	}
+	st.hold = hold.over(s.slowest)
+	return st
+}
+
+// over returns the hold time where the slowest point comes every slowest.
+func (h Hold) over(slowest time.Duration) time.Duration {
+	if h.Polls > 0 {
+		return time.Duration(h.Polls) * cmp.Or(slowest, defaultPoll)
+	}
+	return h.Duration
+}
+
+func policy(s string) badData {
+	switch s {
+	case "alarm":
+		return badAlarms
+	case "clear":
+		return badClears
+	default:
+		return badKeeps
+	}
+}
+
+// points returns the points of the facility that have the role name or, if none
+// has it, the one of that name.
+func (s *scope) points(name string) []gateway.PointRef {
+	first, end := s.site.PointsOf(s.site.FacilityIndex(s.facility.ID))
+	var byRole []gateway.PointRef
+	byName := gateway.NoPoint
+	for ref := first; ref < end; ref++ {
+		switch p := s.site.Point(ref); name {
+		case p.Role:
+			byRole = append(byRole, ref)
+		case p.Name:
+			byName = ref
+		}
+	}
+	if byRole == nil && byName != gateway.NoPoint {
+		return []gateway.PointRef{byName}
+	}
+	return byRole
+}
+
+func (s *scope) use(ref gateway.PointRef) { s.slowest = max(s.slowest, s.site.Point(ref).Period) }
+
+// program compiles a condition into postfix order.
+func (s *scope) program(c *Condition, report gateway.Report) program {
+	switch {
+	case c.Expr != "":
+		e, err := parseExpr(c.Expr)
+		if err != nil {
+			s.fail(report, "%q: %v", c.Expr, err)
+			return nil
+		}
+		return s.expr(e, report)
+	case c.All != nil:
+		return s.join(c.All, instrAnd, report.At("all"))
+	case c.Any != nil:
+		return s.join(c.Any, instrOr, report.At("any"))
+	case c.Not != nil:
+		return negated(s.program(c.Not, report.At("not")))
+	}
+	s.fail(report, "the condition is empty")
+	return nil
+}
+
+func (s *scope) join(cs []Condition, with instr, report gateway.Report) (p program) {
+	for i := range cs {
+		p = append(p, s.program(&cs[i], report.At(fmt.Sprintf("[%d]", i)))...)
+		if i > 0 {
+			p = append(p, with)
+		}
+	}
+	return p
+}
+
+func (s *scope) expr(e *expr, report gateway.Report) (p program) {
+	switch e.join {
+	case joinNot:
+		return negated(s.expr(e.kids[0], report))
+	case joinAnd, joinOr:
+		with := instrAnd
+		if e.join == joinOr {
+			with = instrOr
+		}
+		for i, k := range e.kids {
+			p = append(p, s.expr(k, report)...)
+			if i > 0 {
+				p = append(p, with)
+			}
+		}
+		return p
+	}
+	return s.test(e.test, report)
+}
+
+func (s *scope) test(t test, report gateway.Report) program {
+	refs := s.points(t.name)
+	if len(refs) == 0 {
+		s.missing = true
+		return nil
+	}
+	if len(refs) > 1 {
+		s.fail(report, "%q means %d points of the facility", t.name, len(refs))
+		return nil
+	}
+	ref := refs[0]
+	s.use(ref)
+	switch t.op {
+	case opTrue:
+		return s.against(ref, opNotEqual, 0)
+	case opBit:
+		return s.against(ref, opBit, float64(t.bit))
+	case opIn:
+		var p program
+		for i, word := range t.list {
+			p = append(p, s.engine.atom(ref, opEqual, s.word(ref, word, report)))
+			if i > 0 {
+				p = append(p, instrOr)
+			}
+		}
+		s.stand(ref, math.NaN())
+		return p
+	default:
+		return s.against(ref, t.op, s.sum(t.sum, ref, report))
+	}
+}
+
+func (s *scope) against(ref gateway.PointRef, op operator, v float64) program {
+	limit := math.NaN()
+	if k := s.site.Point(ref).Kind; (k == gateway.Analog || k == gateway.Counter) && op != opBit {
+		limit = v
+	}
+	s.stand(ref, limit)
+	return program{s.engine.atom(ref, op, v)}
+}
+
+// stand makes ref the point that a condition shows: the first one with a limit,
+// else the first.
+func (s *scope) stand(ref gateway.PointRef, limit float64) {
+	better := !math.IsNaN(limit) && math.IsNaN(s.limit)
+	if !s.chosen || better {
+		s.first, s.limit, s.chosen = ref, limit, true
+	}
+}
+
+func (s *scope) parsedSum(text string, ref gateway.PointRef, report gateway.Report) float64 {
+	terms, err := parseSum(text)
+	if err != nil {
+		s.fail(report, "%v", err)
+		return math.NaN()
+	}
+	return s.sum(terms, ref, report)
+}
+
+// sum folds terms into one number in the unit of the point ref.
+func (s *scope) sum(terms []term, ref gateway.PointRef, report gateway.Report) float64 {
+	total := 0.0
+	for i, t := range terms {
+		v := s.term(t, ref, i > 0, report)
+		if t.minus {
+			v = -v
+		}
+		total += v
+	}
+	return total
+}
+
+func (s *scope) term(t term, ref gateway.PointRef, difference bool, report gateway.Report) float64 {
+	if t.word != "" {
+		return s.word(ref, t.word, report)
+	}
+	q := t.quantity
+	if t.param != "" {
+		var ok bool
+		if q, ok = s.param(t.param); !ok {
+			s.fail(report, "unknown param $%s", t.param)
+			return math.NaN()
+		}
+	}
+	v, err := q.In(s.site.Point(ref).Unit)
+	if err != nil {
+		s.fail(report, "%s of point %s: %v", q, s.site.Point(ref).Name, err)
+	}
+	if difference {
+		// Five degrees more are five degrees more, wherever the scale begins.
+		zero, _ := gateway.ConvertUnit(0, q.Unit, s.site.Point(ref).Unit)
+		v -= zero
+	}
+	return v
+}
+
+func (s *scope) param(name string) (gateway.Quantity, bool) {
+	if q, ok := s.set.Set[s.facility.ID][name]; ok {
+		return q, true
+	}
+	for _, p := range s.pack.Params {
+		if p.Name == name {
+			return p.Value, true
+		}
+	}
+	return gateway.Quantity{}, false
+}
+
+// word returns the number that a word stands for: true, false, the name of a
+// state of the point, or a number as it is.
+func (s *scope) word(ref gateway.PointRef, word string, report gateway.Report) float64 {
+	switch word {
+	case "true":
+		return 1
+	case "false":
+		return 0
+	}
+	if v, err := strconv.ParseFloat(word, 64); err == nil {
+		return v
+	}
+	p := s.site.Point(ref)
+	var names []string
+	for _, v := range slices.Sorted(maps.Keys(p.States)) {
+		if p.States[v].Name == word {
+			return float64(v)
+		}
+		names = append(names, p.States[v].Name)
+	}
+	if len(names) == 0 {
+		s.fail(report, "point %s has no named states, so %q says nothing", p.Name, word)
+	} else {
+		s.fail(report, "point %s has no state %q; its states are %s", p.Name, word, strings.Join(names, ", "))
+	}
+	return math.NaN()
+}

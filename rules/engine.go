@@ -1,0 +1,310 @@
+package rules
+
+import (
+	"math"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// Engine holds samples against rules. It belongs to one goroutine, reads no
+// clock, and allocates nothing once it is made.
+//
+// For each point it keeps the band of values within which no comparison on the
+// point changes its truth. A sample inside the band costs two comparisons,
+// however many rules look at the point; only a sample outside it, or one of bad
+// quality, is looked at more closely.
+type Engine struct {
+	latest []gateway.Sample // by PointRef
+	bands  []band           // by PointRef
+	seen   []bool           // by PointRef: a sample has come, good or bad
+	atoms  []atom
+	truth  []Truth // by atom
+
+	atomsOf     [][]int32 // atoms by PointRef
+	instancesOf [][]Ref   // instances by PointRef
+	atomAt      map[atomKey]int32
+
+	instances []instance
+	list      []Instance
+	steps     []step
+	byKey     map[string]Ref
+	unmatched []string
+
+	timers timers
+	now    gateway.Instant
+}
+
+// band is where a value may lie without changing anything.
+type band struct{ lo, hi float64 }
+
+// noBand lets every sample through to the closer look.
+var noBand = band{lo: math.Inf(1), hi: math.Inf(-1)}
+
+// atom is one comparison of one point with one number, shared by all rules.
+type atom struct {
+	op    operator
+	point gateway.PointRef
+	value float64
+}
+
+type atomKey atom
+
+type badData uint8
+
+const (
+	badKeeps badData = iota
+	badAlarms
+	badClears
+)
+
+// instance is one rule on one facility: what it looks at and where it stands.
+type instance struct {
+	rule       *Rule
+	point      gateway.PointRef
+	only       program // nil for always
+	clearAfter time.Duration
+	minActive  time.Duration
+	badData    badData
+	first, end int32 // its steps
+	unseen     int32 // points of which no sample has come yet: not even a bad one
+
+	phase     Phase
+	severity  Severity
+	stale     bool
+	confirmed bool // a person has ended the latch
+}
+
+// step is one level of a rule, each with a small machine of its own; a rule
+// without levels has one.
+type step struct {
+	when, reset program
+	severity    Severity
+	limit       float64
+	hold        time.Duration
+	owner       Ref
+
+	phase    Phase
+	began    gateway.Instant // first sample of the fault
+	ended    gateway.Instant // first sample without it
+	active   gateway.Instant // when hold had passed
+	deadline gateway.Instant // of hold or clear_after; 0 while none runs
+	left     time.Duration   // of a hold that stands still while nothing is known
+	paused   bool
+	unknown  bool
+	slot     int32 // in the timers; -1 for none
+}
+
+func newEngine(site *gateway.Site) *Engine {
+	e := &Engine{
+		latest:      make([]gateway.Sample, site.Len()),
+		bands:       make([]band, site.Len()),
+		seen:        make([]bool, site.Len()),
+		atomsOf:     make([][]int32, site.Len()),
+		instancesOf: make([][]Ref, site.Len()),
+		atomAt:      make(map[atomKey]int32),
+		byKey:       make(map[string]Ref),
+	}
+	for i := range e.bands {
+		e.bands[i] = noBand
+		e.latest[i].Point = gateway.PointRef(i)
+	}
+	return e
+}
+
+// atom returns the instruction that pushes the truth of a comparison.
+func (e *Engine) atom(ref gateway.PointRef, op operator, v float64) instr {
+	key := atomKey{op: op, point: ref, value: v}
+	if i, ok := e.atomAt[key]; ok {
+		return instr(i)
+	}
+	i := int32(len(e.atoms))
+	e.atoms = append(e.atoms, atom(key))
+	e.truth = append(e.truth, Unknown)
+	e.atomsOf[ref] = append(e.atomsOf[ref], i)
+	e.atomAt[key] = i
+	return instr(i)
+}
+
+func (e *Engine) add(in instance, steps []step, key string, f gateway.FacilityID) {
+	ref := Ref(len(e.instances))
+	in.first, in.end = int32(len(e.steps)), int32(len(e.steps)+len(steps))
+	for _, s := range steps {
+		s.owner, s.slot = ref, -1
+		e.steps = append(e.steps, s)
+	}
+	e.instances = append(e.instances, in)
+	e.list = append(e.list, Instance{Key: key, Facility: f, Rule: in.rule, Point: in.point})
+	e.byKey[key] = ref
+}
+
+// finish links every point to the instances that look at it.
+func (e *Engine) finish() {
+	for i := range e.instances {
+		in := &e.instances[i]
+		touched := make(map[gateway.PointRef]bool)
+		programs := []program{in.only}
+		for _, s := range e.steps[in.first:in.end] {
+			programs = append(programs, s.when, s.reset)
+		}
+		for _, p := range programs {
+			for _, op := range p {
+				if op >= 0 {
+					touched[e.atoms[op].point] = true
+				}
+			}
+		}
+		for ref := range touched {
+			e.instancesOf[ref] = append(e.instancesOf[ref], Ref(i))
+			in.unseen++
+		}
+	}
+	e.timers.grow(len(e.steps))
+	e.atomAt = nil
+}
+
+// Latest returns the latest table: the newest sample of every point, by
+// PointRef, of quality NotSeen where none has come. It belongs to the goroutine
+// of the engine and must not be changed.
+func (e *Engine) Latest() []gateway.Sample { return e.latest }
+
+// Instances returns every rule on every facility, by Ref.
+func (e *Engine) Instances() []Instance { return e.list }
+
+// Unmatched returns the rules that apply to no facility, as "class/rule".
+func (e *Engine) Unmatched() []string { return e.unmatched }
+
+// Observe takes samples into the latest table, holds each against the rules and
+// appends to dst what they change, in their order. The samples of one point come
+// in the order of their time; an older one counts as of now.
+func (e *Engine) Observe(dst []Change, samples []gateway.Sample) []Change {
+	latest, bands := e.latest, e.bands
+	for i := range samples {
+		s := &samples[i]
+		latest[s.Point] = *s
+		if b := &bands[s.Point]; s.Value >= b.lo && s.Value <= b.hi && s.Quality.HasValue() {
+			continue
+		}
+		dst = e.look(dst, *s)
+	}
+	return dst
+}
+
+// look takes a sample that may change something.
+func (e *Engine) look(dst []Change, s gateway.Sample) []Change {
+	e.now = max(e.now, s.At)
+	known := s.Quality.HasValue() && !math.IsNaN(s.Value)
+	b := &e.bands[s.Point]
+	if known {
+		*b = band{lo: math.Inf(-1), hi: math.Inf(1)}
+	} else {
+		*b = noBand
+	}
+	changed := false
+	for _, i := range e.atomsOf[s.Point] {
+		t := Unknown
+		if known {
+			t = e.atoms[i].hold(s.Value, b)
+		}
+		changed = changed || t != e.truth[i]
+		e.truth[i] = t
+	}
+	news := !e.seen[s.Point]
+	e.seen[s.Point] = true
+	if !changed && !news {
+		return dst
+	}
+	for _, ref := range e.instancesOf[s.Point] {
+		if news {
+			e.instances[ref].unseen--
+		}
+		dst = e.weigh(dst, ref)
+	}
+	return dst
+}
+
+// hold compares v and narrows the band to where the answer stays the same.
+func (a *atom) hold(v float64, b *band) Truth {
+	below, above := math.Nextafter(a.value, math.Inf(-1)), math.Nextafter(a.value, math.Inf(1))
+	switch a.op {
+	case opGreater, opLessEqual:
+		return a.split(v > a.value, b, a.value, above, a.op == opGreater)
+	case opGreaterEqual, opLess:
+		return a.split(v >= a.value, b, below, a.value, a.op == opGreaterEqual)
+	case opBit:
+		b.lo, b.hi = v, v
+		return truthOf(uint64(int64(v))>>uint(a.value)&1 == 1)
+	default: // opEqual, opNotEqual
+		switch {
+		case v < a.value:
+			b.hi = min(b.hi, below)
+		case v > a.value:
+			b.lo = max(b.lo, above)
+		default:
+			b.lo, b.hi = v, v
+		}
+		return truthOf((v == a.value) == (a.op == opEqual))
+	}
+}
+
+// split narrows the band to one side of a limit: up to top, or from bottom on.
+func (a *atom) split(over bool, b *band, top, bottom float64, want bool) Truth {
+	if over {
+		b.lo = max(b.lo, bottom)
+	} else {
+		b.hi = min(b.hi, top)
+	}
+	return truthOf(over == want)
+}
+
+// Advance lets time pass until now and appends to dst the instances whose hold
+// or clear_after has ended.
+func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
+	e.now = max(e.now, now)
+	for {
+		i, at, ok := e.timers.first()
+		if !ok || at > e.now {
+			return dst
+		}
+		e.timers.remove(e.steps, i)
+		e.steps[i].deadline = 0
+		e.expire(&e.steps[i], at)
+		dst = e.tell(dst, e.steps[i].owner)
+	}
+}
+
+// Next returns when the earliest hold or clear_after ends.
+func (e *Engine) Next() (gateway.Instant, bool) {
+	_, at, ok := e.timers.first()
+	return at, ok
+}
+
+// Restore continues the instance named key where it stood before a restart:
+// active at severity sev since since. It stays so, stale, until its inputs are
+// known again. It must be called before the first sample, and returns false if
+// there is no such instance.
+func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.Instant) bool {
+	ref, ok := e.byKey[key]
+	if !ok || phase == Normal || phase == Pending {
+		return ok
+	}
+	in := &e.instances[ref]
+	for i := in.first; i < in.end; i++ {
+		s := &e.steps[i]
+		if s.severity <= sev || i == in.first {
+			s.phase, s.began, s.active, s.unknown = Active, since, since, true
+		}
+	}
+	in.phase, in.severity, in.stale = Active, sev, true
+	return true
+}
+
+// Confirm ends the latch of an instance whose condition is gone, in the name of
+// a person. If the condition still holds, nothing changes.
+func (e *Engine) Confirm(dst []Change, ref Ref, now gateway.Instant) []Change {
+	e.now = max(e.now, now)
+	e.instances[ref].confirmed = true
+	dst = e.weigh(dst, ref)
+	e.instances[ref].confirmed = false
+	return dst
+}

@@ -1,0 +1,186 @@
+package rules
+
+import (
+	"math"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// weigh works out where an instance stands after its inputs have changed.
+func (e *Engine) weigh(dst []Change, ref Ref) []Change {
+	in := &e.instances[ref]
+	only := True
+	if in.only != nil {
+		only = in.only.eval(e.truth)
+	}
+	for i := in.first; i < in.end; i++ {
+		s := &e.steps[i]
+		when := and(s.when.eval(e.truth), only)
+		reset := or(s.reset.eval(e.truth), not(only))
+		s.unknown = when == Unknown && (s.phase == Normal || s.phase == Pending) ||
+			reset == Unknown && (s.phase == Active || s.phase == Clearing)
+		if in.unseen == 0 {
+			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
+		}
+		e.move(in, s, i, when, reset)
+	}
+	return e.tell(dst, ref)
+}
+
+// decide turns Unknown into what the rule says bad data count as: alarm is the
+// truth value that speaks for the fault.
+func (b badData) decide(t, alarm Truth) Truth {
+	switch {
+	case t != Unknown || b == badKeeps:
+		return t
+	case b == badAlarms:
+		return alarm
+	default:
+		return not(alarm)
+	}
+}
+
+// move is the machine of one step.
+func (e *Engine) move(in *instance, s *step, i int32, when, reset Truth) {
+	switch s.phase {
+	case Normal:
+		if when == True {
+			s.phase, s.began = Pending, e.now
+			e.hold(s, i, s.hold)
+		}
+	case Pending:
+		e.movePending(s, i, when)
+	case Active:
+		if reset == True && (!in.rule.Latch || in.confirmed) {
+			s.phase, s.ended = Clearing, e.now
+			stay := in.minActive - e.now.Sub(s.active)
+			e.hold(s, i, max(in.clearAfter, stay, 0))
+		}
+	case Clearing:
+		switch {
+		case reset == False:
+			e.stop(s, i)
+			s.phase, s.paused = Active, false
+		case reset == Unknown:
+			e.pause(s, i)
+		default:
+			e.resume(s, i)
+		}
+	}
+}
+
+func (e *Engine) movePending(s *step, i int32, when Truth) {
+	switch when {
+	case False:
+		e.stop(s, i)
+		s.phase, s.paused = Normal, false
+	case Unknown:
+		e.pause(s, i)
+	case True:
+		e.resume(s, i)
+	}
+}
+
+// hold starts the timer of a step, or ends it at once if there is no time to
+// wait.
+func (e *Engine) hold(s *step, i int32, d time.Duration) {
+	s.paused = false
+	if d <= 0 {
+		e.expire(s, e.now)
+		return
+	}
+	s.deadline = e.now.Add(d)
+	e.timers.add(e.steps, i)
+}
+
+func (e *Engine) stop(s *step, i int32) {
+	if s.deadline != 0 {
+		e.timers.remove(e.steps, i)
+		s.deadline = 0
+	}
+}
+
+// pause keeps what is left of the time while nothing is known: what was held so
+// far is not lost, and what is not known does not count.
+func (e *Engine) pause(s *step, i int32) {
+	if s.paused {
+		return
+	}
+	s.paused, s.left = true, max(s.deadline.Sub(e.now), 0)
+	e.stop(s, i)
+}
+
+func (e *Engine) resume(s *step, i int32) {
+	if s.paused {
+		e.hold(s, i, s.left)
+	}
+}
+
+// expire is the end of a hold or clear_after.
+func (e *Engine) expire(s *step, at gateway.Instant) {
+	switch s.phase {
+	case Pending:
+		s.phase, s.active = Active, at
+	case Clearing:
+		s.phase = Normal
+	}
+}
+
+// tell appends what has changed of an instance as a whole. A level that is
+// clearing is still in force: the severity steps down once it has cleared.
+func (e *Engine) tell(dst []Change, ref Ref) []Change {
+	in := &e.instances[ref]
+	phase, sev, stale := Normal, in.severity, false
+	var lead *step // the worst level that is in force; while none is, the worst that may come
+	for i := in.first; i < in.end; i++ {
+		s := &e.steps[i]
+		if s.phase == Normal {
+			continue
+		}
+		stale = stale || s.unknown
+		if rank(s.phase) > rank(phase) {
+			phase = s.phase
+		}
+		if lead == nil || s.phase != Pending || lead.phase == Pending {
+			lead = s
+		}
+	}
+	if lead != nil {
+		sev = lead.severity
+	}
+	if phase == in.phase && stale == in.stale && (sev == in.severity || phase == Normal || phase == Pending) {
+		return dst
+	}
+	c := Change{Ref: ref, From: in.phase, To: phase, Severity: sev, Stale: stale, Point: in.point, Value: math.NaN(), Limit: math.NaN(), At: e.now}
+	if in.point != gateway.NoPoint && e.latest[in.point].Quality.HasValue() {
+		c.Value = e.latest[in.point].Value
+	}
+	c.Since, c.Limit = e.since(in, lead, phase)
+	in.phase, in.severity, in.stale = phase, sev, stale
+	return append(dst, c)
+}
+
+// rank orders phases by how much they matter.
+func rank(p Phase) int { return [...]int{Normal: 0, Pending: 1, Clearing: 2, Active: 3}[p] }
+
+// since returns when what an instance now says began, and the limit it is held
+// against.
+func (e *Engine) since(in *instance, lead *step, phase Phase) (gateway.Instant, float64) {
+	if lead == nil {
+		ended, limit := gateway.Instant(0), math.NaN()
+		for i := in.first; i < in.end; i++ {
+			if s := &e.steps[i]; s.ended >= ended {
+				ended, limit = s.ended, s.limit
+			}
+		}
+		if in.phase == Pending {
+			ended = e.now
+		}
+		return ended, limit
+	}
+	if phase == Clearing {
+		return lead.ended, lead.limit
+	}
+	return lead.began, lead.limit
+}
