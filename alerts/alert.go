@@ -1,0 +1,215 @@
+// Package alerts is the life of an alert: raised, acknowledged, returned, hidden
+// behind its cause.
+//
+// An alert is one occurrence of a rule on a facility. Its condition comes from
+// package rules; whether somebody has acknowledged it and whether people are
+// shown it are axes of their own, so that nothing that is hidden or taken in
+// hand stops being watched. The machine of one alert, Alert.Next, is pure; the
+// Book holds the open ones. Both take time as an argument, and belong to one
+// goroutine.
+//
+//	condition:  active ──► clearing ──► normal        (from the rules)
+//	ack:        unacknowledged ──ack──► acknowledged ──worse level──► unacknowledged
+//	shown:      suppressed ◄──cause──► shown
+//
+// An alert leaves the book when it has returned and somebody knows of it.
+package alerts
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// ID numbers alerts in the order in which they were raised, from 1.
+type ID int64
+
+// Visibility says whether people are shown an alert. Evaluation never stops.
+type Visibility uint8
+
+// The visibilities.
+const (
+	Shown      Visibility = iota
+	Suppressed            // hidden behind the alert that causes it
+)
+
+// Alert is one occurrence of a rule on a facility.
+type Alert struct {
+	ID       ID                 `json:"id"`
+	Key      string             `json:"key"` // of the rule instance
+	Facility gateway.FacilityID `json:"facility"`
+	Rule     string             `json:"rule"`
+	Family   string             `json:"family"`
+	Title    gateway.Text       `json:"title"`
+	Why      rules.Why          `json:"why"`
+	Severity rules.Severity     `json:"severity"`
+	Worst    rules.Severity     `json:"worst"`         // the worst severity it has had: who heard of it then hears how it ends
+	Impairs  bool               `json:"impairs"`       // the facility is down while the alert is active
+	SLA      string             `json:"sla,omitempty"` // of the ticket it opens; "" for none
+
+	Phase rules.Phase `json:"phase"` // Active, Clearing, or Normal once it has returned
+	Stale bool        `json:"stale"`
+
+	Point   gateway.PointID `json:"point,omitempty"`
+	Unit    string          `json:"unit,omitempty"`
+	Value   float64         `json:"value"`   // newest that changed something; NaN for none
+	Limit   float64         `json:"limit"`   // in force then; NaN for none
+	Started gateway.Instant `json:"started"` // first bad sample
+	Raised  gateway.Instant `json:"raised"`  // when hold had passed
+	Cleared gateway.Instant `json:"cleared"` // first good sample before it returned; zero until then
+
+	Acked   bool            `json:"acked"`
+	AckedBy string          `json:"acked_by,omitempty"`
+	AckedAt gateway.Instant `json:"acked_at"`
+	AckNote string          `json:"ack_note,omitempty"`
+
+	Visibility Visibility      `json:"visibility"`
+	Cause      ID              `json:"cause,omitempty"`    // the alert it is a consequence of, while suppressed; 0 while that is not yet known
+	Children   int             `json:"children,omitempty"` // alerts that are hidden behind this one now
+	Closed     gateway.Instant `json:"closed"`             // when it left the book
+}
+
+// Next returns the alert after the change c of its rule, and what happened; 0 if
+// nothing that anybody must know.
+func (a Alert) Next(c rules.Change) (Alert, EventKind) {
+	before := a
+	a.Phase, a.Stale = c.To, c.Stale
+	if c.To == rules.Normal {
+		a.Stale = false
+		a.Cleared = c.Since
+		a.Value, a.Limit = c.Value, c.Limit
+		return a, Returned
+	}
+	a.Severity = c.Severity
+	a.Worst = max(a.Worst, c.Severity)
+	switch {
+	case a.Severity != before.Severity:
+		a.Value, a.Limit = c.Value, c.Limit
+		if a.Severity > before.Severity {
+			a.Acked, a.AckedBy, a.AckedAt, a.AckNote = false, "", 0, ""
+		}
+		return a, LevelChanged
+	case a.Stale && !before.Stale:
+		return a, WentStale
+	case before.Stale && !a.Stale:
+		return a, Fresh
+	default:
+		return a, 0
+	}
+}
+
+// ISA returns the letter of the state in the diagram of ISA-18.2: A normal, B
+// active and unacknowledged, C active and acknowledged, D returned and
+// unacknowledged, H suppressed by design.
+func (a Alert) ISA() string {
+	switch {
+	case a.Visibility == Suppressed:
+		return "H"
+	case a.Phase == rules.Normal && !a.Acked && a.Closed.IsZero():
+		return "D"
+	case a.Phase == rules.Normal:
+		return "A"
+	case a.Acked:
+		return "C"
+	default:
+		return "B"
+	}
+}
+
+// ShownAs returns the state in one plain word: suppressed, closed, returned,
+// acknowledged or unacknowledged.
+func (a Alert) ShownAs() string {
+	switch {
+	case !a.Closed.IsZero():
+		return "closed"
+	case a.Visibility == Suppressed:
+		return "suppressed"
+	case a.Phase == rules.Normal:
+		return "returned"
+	case a.Acked:
+		return "acknowledged"
+	default:
+		return "unacknowledged"
+	}
+}
+
+// alertJSON is Alert without its methods.
+type alertJSON Alert
+
+// MarshalJSON writes a value or limit that is no number as null.
+func (a Alert) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		alertJSON
+		Value *float64 `json:"value"`
+		Limit *float64 `json:"limit"`
+	}{alertJSON(a), finite(a.Value), finite(a.Limit)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (a *Alert) UnmarshalJSON(b []byte) error {
+	read := struct {
+		*alertJSON
+		Value *float64 `json:"value"`
+		Limit *float64 `json:"limit"`
+	}{alertJSON: (*alertJSON)(a)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	a.Value, a.Limit = orNaN(read.Value), orNaN(read.Limit)
+	return nil
+}
+
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+func orNaN(v *float64) float64 {
+	if v == nil {
+		return math.NaN()
+	}
+	return *v
+}
+
+// EventKind says what happened to an alert.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	Raised       EventKind = iota + 1
+	LevelChanged           // its severity went up or down
+	Returned               // the condition is gone
+	Acknowledged
+	Hidden     // recorded but not shown: it is, or may turn out to be, a consequence of another alert
+	Revealed   // its cause is gone and it is still bad
+	WentStale  // kept on trust: an input is of bad quality
+	Fresh      // its inputs are good again
+	Superseded // closed because its rule raised a new alert before this one was acknowledged
+	Withdrawn  // closed because its rule or facility no longer exists
+)
+
+var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn"}
+
+// String returns the kind as the journal and notices write it.
+func (k EventKind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("event(%d)", uint8(k))
+}
+
+// Event is one step of an alert, with the alert as it is after it.
+type Event struct {
+	Kind  EventKind
+	At    gateway.Instant
+	By    string // the person, or "" for the gateway itself
+	Alert Alert
+}
+
+// Announces reports whether people hear of the alert for the first time.
+func (e Event) Announces() bool { return e.Kind == Raised || e.Kind == Revealed }

@@ -1,0 +1,293 @@
+package alerts
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// CommLoss is the rule whose alert on a line explains that of the facilities
+// behind the line.
+const CommLoss = "comm_loss"
+
+// How long a silent facility is given before people hear of it: until its line
+// is known to be silent, too, or, after the line has come back, until the
+// facility has had the time to answer again.
+const (
+	settle      = 5 * time.Second
+	settleAgain = 30 * time.Second
+)
+
+// What Ack refuses.
+var (
+	ErrNotFound = errors.New("no open alert has this number")
+	ErrAcked    = errors.New("the alert is acknowledged already")
+	ErrNoName   = errors.New("a name is needed: who acknowledges?")
+)
+
+// Book holds the open alerts: at most one for each rule instance.
+//
+// A facility that falls silent may be silent because its line is. Its alert is
+// recorded at once but held back for a moment. If an alert of the line is there
+// by then, the facility's is hidden behind it: no ticket, no message, counted
+// as one of its children. When the line comes back and the facility does not,
+// its alert is revealed.
+type Book struct {
+	site      *gateway.Site
+	instances []rules.Instance
+	open      map[string]*entry // by key
+	held      map[string]*entry // of them, those held back until they are due
+	last      ID
+}
+
+type entry struct {
+	Alert
+	due gateway.Instant // while held back
+}
+
+// hold keeps e back until due.
+func (b *Book) hold(e *entry, due gateway.Instant) {
+	e.Cause, e.due = 0, due
+	b.held[e.Key] = e
+}
+
+// release ends the holding back of e.
+func (b *Book) release(e *entry) { delete(b.held, e.Key) }
+
+// NewBook continues with the alerts that were open, numbering new ones from
+// last+1.
+func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID) *Book {
+	b := &Book{site: site, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry), last: last}
+	for _, a := range open {
+		e := &entry{Alert: a}
+		b.open[a.Key] = e
+		b.last = max(b.last, a.ID)
+	}
+	for _, e := range b.open {
+		if e.Visibility == Suppressed && b.cause(&e.Alert) == nil {
+			b.hold(e, e.Raised.Add(settle))
+		}
+	}
+	return b
+}
+
+// Withdraw closes the alerts whose rule instance no longer exists, after the
+// configuration has changed.
+func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
+	known := make(map[string]bool, len(b.instances))
+	for i := range b.instances {
+		known[b.instances[i].Key] = true
+	}
+	for _, e := range inOrder(b.open) {
+		if !known[e.Key] {
+			if e.Phase != rules.Normal {
+				e.Phase, e.Cleared = rules.Normal, now
+			}
+			dst = b.close(dst, e, Withdrawn, now)
+		}
+	}
+	return dst
+}
+
+// Apply takes a change of a rule instance and appends what it makes of its
+// alert to dst.
+func (b *Book) Apply(dst []Event, c rules.Change) []Event {
+	in := &b.instances[c.Ref]
+	e := b.open[in.Key]
+	if e == nil || e.Phase == rules.Normal {
+		if c.To != rules.Active {
+			return dst
+		}
+		if e != nil {
+			dst = b.close(dst, e, Superseded, c.At)
+		}
+		return b.raise(dst, in, c)
+	}
+	next, kind := e.Next(c)
+	e.Alert = next
+	if kind == 0 {
+		return dst
+	}
+	dst = append(dst, Event{Kind: kind, At: c.At, Alert: e.Alert})
+	if kind == Returned {
+		dst = b.returned(dst, e, c.At)
+	}
+	return dst
+}
+
+func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
+	b.last++
+	e := &entry{Alert: Alert{
+		ID: b.last, Key: in.Key, Facility: in.Facility, Rule: in.Rule.ID, Family: in.Rule.Family,
+		Title: in.Rule.Title, Why: in.Rule.Why, Severity: c.Severity, Worst: c.Severity, Impairs: in.Rule.Impairs, SLA: in.Rule.SLA,
+		Phase: c.To, Stale: c.Stale, Value: c.Value, Limit: c.Limit, Started: c.Since, Raised: c.At,
+	}}
+	if c.Point != gateway.NoPoint {
+		p := b.site.Point(c.Point)
+		e.Point, e.Unit = p.ID(), p.Unit
+	}
+	b.open[in.Key] = e
+	if f := b.site.Facility(e.Facility); e.Rule == CommLoss && f != nil && len(f.Lines) > 0 {
+		return b.holdBack(dst, e, c.At)
+	}
+	dst = append(dst, Event{Kind: Raised, At: c.At, Alert: e.Alert})
+	return b.adopt(dst, e, c.At)
+}
+
+// holdBack hides the alert of a silent facility: behind that of its line if
+// there is one, else until it is due.
+func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
+	e.Visibility = Suppressed
+	if cause := b.cause(&e.Alert); cause != nil {
+		cause.Children++
+		e.Cause = cause.ID
+	} else {
+		b.hold(e, now.Add(settle))
+	}
+	return append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+}
+
+// cause returns the active alert of a line that explains a.
+func (b *Book) cause(a *Alert) *entry {
+	f := b.site.Facility(a.Facility)
+	if a.Rule != CommLoss || f == nil {
+		return nil
+	}
+	for _, line := range f.Lines {
+		if e := b.open[string(line)+"/"+CommLoss]; e != nil && e.Phase != rules.Normal {
+			return e
+		}
+	}
+	return nil
+}
+
+// adopt puts what is still held back behind the line that has just fallen
+// silent.
+func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
+	for _, e := range inOrder(b.held) {
+		if b.cause(&e.Alert) == line {
+			b.release(e)
+			e.Cause = line.ID
+			line.Children++
+			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+		}
+	}
+	return dst
+}
+
+// returned follows the end of a condition: the alert is closed if nobody needs
+// to look at it any more, and what was hidden behind it has to speak for itself.
+func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
+	for _, child := range b.open {
+		if child.Cause == e.ID {
+			b.hold(child, now.Add(settleAgain))
+			e.Children--
+		}
+	}
+	if e.Visibility == Suppressed {
+		if cause := b.byID(e.Cause); cause != nil {
+			cause.Children--
+		}
+	}
+	if e.Acked || e.Severity == rules.Info || e.Visibility == Suppressed {
+		e.Closed = now
+		b.forget(e)
+	}
+	dst[len(dst)-1].Alert = e.Alert
+	return dst
+}
+
+// close ends an alert for a reason of the book's own.
+func (b *Book) close(dst []Event, e *entry, kind EventKind, now gateway.Instant) []Event {
+	e.Closed = now
+	b.forget(e)
+	return append(dst, Event{Kind: kind, At: now, Alert: e.Alert})
+}
+
+func (b *Book) forget(e *entry) {
+	delete(b.open, e.Key)
+	b.release(e)
+}
+
+// Ack acknowledges the open alert id in the name of by. An alert that has
+// returned leaves the book with it.
+func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]Event, error) {
+	e := b.byID(id)
+	switch {
+	case e == nil:
+		return dst, fmt.Errorf("alert %d: %w", id, ErrNotFound)
+	case by == "":
+		return dst, fmt.Errorf("alert %d: %w", id, ErrNoName)
+	case e.Acked:
+		return dst, fmt.Errorf("alert %d: %w by %s", id, ErrAcked, e.AckedBy)
+	}
+	e.Acked, e.AckedBy, e.AckedAt, e.AckNote = true, by, now, note
+	if e.Phase == rules.Normal {
+		e.Closed = now
+		b.forget(e)
+	}
+	return append(dst, Event{Kind: Acknowledged, At: now, By: by, Alert: e.Alert}), nil
+}
+
+// Advance shows the alerts that were held back for long enough.
+func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
+	if at, ok := b.Next(); !ok || at > now {
+		return dst
+	}
+	for _, e := range inOrder(b.held) {
+		if e.due > now {
+			continue
+		}
+		if e.Phase == rules.Clearing { // about to return: nobody needs to hear of it
+			e.due = now.Add(settle)
+			continue
+		}
+		kind := Raised
+		if e.due.Sub(e.Raised) > settle {
+			kind = Revealed
+		}
+		b.release(e)
+		e.Visibility = Shown
+		dst = append(dst, Event{Kind: kind, At: now, Alert: e.Alert})
+	}
+	return dst
+}
+
+// Next returns when the next alert that is held back falls due.
+func (b *Book) Next() (at gateway.Instant, ok bool) {
+	for _, e := range b.held {
+		if !ok || e.due < at {
+			at, ok = e.due, true
+		}
+	}
+	return at, ok
+}
+
+// Open returns the open alerts by ID.
+func (b *Book) Open() []Alert {
+	open := make([]Alert, 0, len(b.open))
+	for _, e := range inOrder(b.open) {
+		open = append(open, e.Alert)
+	}
+	return open
+}
+
+// inOrder returns entries by ID.
+func inOrder(entries map[string]*entry) []*entry {
+	return slices.SortedFunc(maps.Values(entries), func(x, y *entry) int { return cmp.Compare(x.ID, y.ID) })
+}
+
+func (b *Book) byID(id ID) *entry {
+	for _, e := range b.open {
+		if e.ID == id {
+			return e
+		}
+	}
+	return nil
+}

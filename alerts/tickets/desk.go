@@ -1,0 +1,292 @@
+package tickets
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// An ordinary ticket that nobody has taken closes by itself when its readings
+// have been good for closeAfter, but not a fourth time within a day: what comes
+// and goes wants a person.
+const (
+	closeAfter   = 30 * time.Minute
+	closesPerDay = 3
+)
+
+// Request is a fault that a person reports.
+type Request struct {
+	Facility gateway.FacilityID
+	Priority Priority // ordinary if not given
+	Text     string
+	By       string
+}
+
+// reported is the family of the faults that people report.
+const reported = "reported"
+
+// Desk holds the open tickets: at most one for each facility and family.
+type Desk struct {
+	site    *gateway.Site
+	o       Options
+	open    map[key]*Ticket
+	last    ID
+	numbers map[string]int // last number of each day
+	closed  map[key][]gateway.Instant
+
+	next  gateway.Instant // what Next returns, 0 for nothing
+	moved bool            // since next was worked out
+}
+
+type key struct {
+	facility gateway.FacilityID
+	family   string
+}
+
+// NewDesk continues with the tickets that were open; numbers holds the last
+// ticket number of each day, such as "20260310".
+func NewDesk(site *gateway.Site, open []Ticket, last ID, numbers map[string]int, o Options) *Desk {
+	d := &Desk{site: site, o: o, open: make(map[key]*Ticket), last: last, numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), moved: true}
+	if d.numbers == nil {
+		d.numbers = make(map[string]int)
+	}
+	for _, t := range open {
+		d.open[key{t.Facility, t.Family}] = new(t)
+		d.last = max(d.last, t.ID)
+	}
+	return d
+}
+
+// OnAlert takes an event of an alert and appends what it does to tickets to dst.
+// Alerts that are hidden behind their cause, or open no ticket, do nothing.
+func (d *Desk) OnAlert(dst []Event, ev alerts.Event) []Event {
+	a := ev.Alert
+	t := d.open[key{a.Facility, a.Family}]
+	switch {
+	case ev.Announces() && a.SLA != "":
+		if t == nil {
+			return append(dst, d.write(d.fromAlert(a), ev.At, ""))
+		}
+		return d.addOccurrence(dst, t, a, ev.At)
+	case t == nil:
+		return dst
+	case ev.Kind == alerts.LevelChanged && slices.Contains(t.Active, a.ID):
+		return d.raise(dst, t, priority(a), ev.At)
+	case a.Phase == rules.Normal && slices.Contains(t.Active, a.ID):
+		return d.recover(dst, t, a, ev.At)
+	}
+	return dst
+}
+
+// priority returns the SLA an alert asks for.
+func priority(a alerts.Alert) Priority { return Priority(a.SLA) }
+
+func (d *Desk) fromAlert(a alerts.Alert) *Ticket {
+	return &Ticket{
+		Facility: a.Facility, Family: a.Family, Title: a.Title, Priority: priority(a), State: New,
+		Alert: a.ID, Latest: a.ID, Active: []alerts.ID{a.ID}, Count: 1, Started: a.Started,
+	}
+}
+
+// write gives a ticket its number and clocks and puts it on the desk.
+func (d *Desk) write(t *Ticket, now gateway.Instant, by string) Event {
+	d.last++
+	day := now.In(d.site.Location).Format("20060102")
+	d.numbers[day]++
+	t.ID, t.Number, t.Opened = d.last, fmt.Sprintf("WX%s-%04d", day, d.numbers[day]), now
+	d.o.sla(t.Priority).start(t, t.Started)
+	d.open[key{t.Facility, t.Family}] = t
+	return d.event("opened", t, now, by)
+}
+
+// event tells of a step of t.
+func (d *Desk) event(name string, t *Ticket, now gateway.Instant, by string) Event {
+	d.moved = true
+	return Event{Name: name, At: now, By: by, From: t.State, Ticket: t.clone()}
+}
+
+// clone returns t with slices of its own.
+func (t *Ticket) clone() Ticket {
+	c := *t
+	c.Active, c.Breached = slices.Clone(t.Active), slices.Clone(t.Breached)
+	return c
+}
+
+// addOccurrence adds an alert to the ticket that is already open for its facility and
+// family.
+func (d *Desk) addOccurrence(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
+	name := "occurrence"
+	if !t.Recovered.IsZero() {
+		name = "relapsed"
+	}
+	t.Latest, t.Recovered = a.ID, 0
+	t.Active = append(t.Active, a.ID)
+	t.Count++
+	dst = append(dst, d.event(name, t, now, ""))
+	return d.raise(dst, t, priority(a), now)
+}
+
+// raise gives a ticket a more urgent priority, with new deadlines from now on. A
+// ticket never becomes less urgent by itself.
+func (d *Desk) raise(dst []Event, t *Ticket, p Priority, now gateway.Instant) []Event {
+	if p.rank() <= t.Priority.rank() {
+		return dst
+	}
+	t.Priority = p
+	t.Breached = nil
+	d.o.sla(p).start(t, now)
+	return append(dst, d.event("raised", t, now, ""))
+}
+
+// recover notes that an alert of the ticket has returned. The repair is not done
+// by that.
+func (d *Desk) recover(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
+	t.Active = slices.DeleteFunc(t.Active, func(id alerts.ID) bool { return id == a.ID })
+	if len(t.Active) > 0 {
+		return append(dst, d.event("eased", t, now, ""))
+	}
+	t.Recovered = cmp.Or(a.Cleared, now)
+	return append(dst, d.event("recovered", t, now, ""))
+}
+
+// Open opens a ticket for a fault that a person reports, or adds the report to
+// the one that is open for reports on the same facility.
+func (d *Desk) Open(dst []Event, r Request, now gateway.Instant) ([]Event, error) {
+	r.Priority = cmp.Or(r.Priority, Ordinary)
+	f := d.site.Facility(r.Facility)
+	switch {
+	case f == nil:
+		return dst, fmt.Errorf("facility %q: %w", r.Facility, ErrNotFound)
+	case strings.TrimSpace(r.By) == "":
+		return dst, fmt.Errorf("open: %w: a name (by)", ErrIncomplete)
+	case strings.TrimSpace(r.Text) == "":
+		return dst, fmt.Errorf("open: %w: what is wrong (text)", ErrIncomplete)
+	case !r.Priority.Valid():
+		return dst, fmt.Errorf("open: %w: priority rescue, emergency or ordinary, not %q", ErrIncomplete, r.Priority)
+	}
+	if t := d.open[key{f.ID, reported}]; t != nil {
+		t.Count++
+		t.Note = r.Text
+		dst = append(dst, d.event("occurrence", t, now, r.By))
+		return d.raise(dst, t, r.Priority, now), nil
+	}
+	t := &Ticket{
+		Facility: f.ID, Family: reported, Title: gateway.Text{ZH: "报修", EN: "Reported fault"},
+		Priority: r.Priority, State: New, Count: 1, Started: now, Text: r.Text,
+	}
+	return append(dst, d.write(t, now, r.By)), nil
+}
+
+// Move makes the move m on the open ticket id.
+func (d *Desk) Move(dst []Event, id ID, m Move) ([]Event, error) {
+	t := d.byID(id)
+	if t == nil {
+		return dst, fmt.Errorf("ticket %d: %w", id, ErrNotFound)
+	}
+	moved, err := t.Move(m)
+	if err != nil {
+		return dst, err
+	}
+	from := t.State
+	*t = moved
+	e := d.event(m.Event, t, m.At, m.By)
+	e.From, e.Note = from, m.Note
+	if t.State.Over() {
+		delete(d.open, key{t.Facility, t.Family})
+	}
+	return append(dst, e), nil
+}
+
+// Advance records the clocks that have run out and closes what may close by
+// itself.
+func (d *Desk) Advance(dst []Event, now gateway.Instant) []Event {
+	if at, ok := d.Next(); !ok || at > now {
+		return dst
+	}
+	for _, t := range d.sorted() {
+		for c, ok := t.nextDeadline(); ok && c.deadline <= now; c, ok = t.nextDeadline() {
+			t.Breached = append(t.Breached, c.name)
+			e := d.event("breached", t, now, "")
+			e.Note = c.name
+			dst = append(dst, e)
+		}
+		if at, ok := d.closesAt(t); ok && at <= now {
+			from := t.State
+			t.State, t.Ended, t.Note = Closed, now, "recovered by itself"
+			k := key{t.Facility, t.Family}
+			d.closed[k] = append(d.recentCloses(k, now), now)
+			delete(d.open, k)
+			e := d.event("verify", t, now, "")
+			e.From, e.Note = from, t.Note
+			dst = append(dst, e)
+		}
+	}
+	return dst
+}
+
+// closesAt returns when t closes by itself, if nothing happens until then.
+func (d *Desk) closesAt(t *Ticket) (gateway.Instant, bool) {
+	if t.Priority != Ordinary || t.State != New || t.Recovered.IsZero() {
+		return 0, false
+	}
+	at := t.Recovered.Add(closeAfter)
+	return at, len(d.recentCloses(key{t.Facility, t.Family}, at)) < closesPerDay
+}
+
+func (d *Desk) recentCloses(k key, now gateway.Instant) []gateway.Instant {
+	return slices.DeleteFunc(slices.Clone(d.closed[k]), func(at gateway.Instant) bool { return now.Sub(at) >= 24*time.Hour })
+}
+
+// Next returns when the next clock runs out, or the next ticket closes by
+// itself.
+func (d *Desk) Next() (gateway.Instant, bool) {
+	if d.moved {
+		d.moved, d.next = false, 0
+		for _, t := range d.open {
+			if c, runs := t.nextDeadline(); runs && (d.next == 0 || c.deadline < d.next) {
+				d.next = c.deadline
+			}
+			if at, closes := d.closesAt(t); closes && (d.next == 0 || at < d.next) {
+				d.next = at
+			}
+		}
+	}
+	return d.next, d.next != 0
+}
+
+// Find returns the open ticket of a facility for a family of faults.
+func (d *Desk) Find(f gateway.FacilityID, family string) (Ticket, bool) {
+	if t := d.open[key{f, family}]; t != nil {
+		return t.clone(), true
+	}
+	return Ticket{}, false
+}
+
+// Tickets returns the open tickets by ID.
+func (d *Desk) Tickets() []Ticket {
+	all := make([]Ticket, 0, len(d.open))
+	for _, t := range d.sorted() {
+		all = append(all, t.clone())
+	}
+	return all
+}
+
+func (d *Desk) sorted() []*Ticket {
+	return slices.SortedFunc(maps.Values(d.open), func(a, b *Ticket) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func (d *Desk) byID(id ID) *Ticket {
+	for _, t := range d.open {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
