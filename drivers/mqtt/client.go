@@ -1,0 +1,382 @@
+// Package mqtt listens to the devices that publish JSON on one MQTT broker and
+// turns their messages into samples.
+//
+// It owns the connection to the broker: it dials, subscribes anew on every
+// connection, finds out which subscriptions were refused, and comes back by
+// itself after any failure. It promises that
+//
+//   - a message larger than 256 KiB is refused before memory is set aside for
+//     it, and a queue bounded in messages and bytes holds all others; whatever
+//     is refused or pushed out is counted;
+//   - a QoS 1 message is acknowledged only when emit has taken its samples;
+//   - a slow emit never stops the pings that keep the connection alive;
+//   - what cannot be read is a sample of bad quality. A path that a valid
+//     payload lacks gives no sample, as devices may send only what changed;
+//   - the samples of a retained message are Uncertain: it may be of any age.
+//
+// When the connection is lost the last values are left alone and go stale by
+// their age, while the link points say at once that nothing can be heard.
+//
+// The package publishes nothing and keeps nothing across a restart. Sessions
+// are clean: a gateway that was away must not be handed hours of old messages
+// as if they were news.
+package mqtt
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// Config is one broker and what is listened to there.
+type Config struct {
+	Broker   string // mqtt://host:1883 or mqtts://host:8883; tcp and ssl mean the same
+	ClientID string // unique on the broker: two clients of one id throw each other out
+	Username string
+	Password string
+	// QoS is 0 or 1. With 2 a message could not come twice, which does no harm
+	// to samples.
+	QoS       byte
+	KeepAlive time.Duration    // time between two pings on a quiet line; default 30s
+	TLS       *tls.Config      // for mqtts; nil for the system's authorities
+	Link      gateway.PointRef // of the line itself; NoPoint for none
+	Devices   []Device
+}
+
+// Device is one source of one facility.
+type Device struct {
+	Topic  string // topic filter, in which {device} stands for Name
+	Name   string
+	Points []Point
+	Link   gateway.PointRef // NoPoint for none
+	// Expect is how often a message comes at the latest: without one for three
+	// times as long, the device is not reached. 0 for devices that send on
+	// events only.
+	Expect time.Duration
+}
+
+// Options are what a Client needs from its surroundings. The zero value logs to
+// the default logger and dials the network.
+type Options struct {
+	Log  *slog.Logger
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Stats are counters since Run began. Every message received is counted in one
+// of Decoded, BadPayload, Unknown and Dropped, or is still Queued; one that was
+// too large is counted in Oversize besides.
+type Stats struct {
+	Connected  bool
+	Granted    int    // subscriptions in force
+	Refused    int    // subscriptions the broker does not let us have
+	Reconnects uint64 // connections made after the first one
+	Received   uint64
+	Decoded    uint64 // valid JSON, whatever its values were worth
+	BadPayload uint64 // not JSON, or too large to be taken
+	Unknown    uint64 // on topics of no configured device
+	Dropped    uint64 // pushed out of the full queue by newer ones
+	Oversize   uint64
+	Retained   uint64
+	Queued     int
+}
+
+// The bounds of the queue. Brokers have far fewer QoS 1 messages under way than
+// that, so in practice only QoS 0 messages are ever dropped.
+const (
+	queueMessages = 16_384
+	queueBytes    = 16 << 20
+)
+
+// maxStrangers bounds how many unknown devices and topics of oversize messages
+// are logged by name.
+const maxStrangers = 1000
+
+// Client listens to one broker. Run may be called once.
+type Client struct {
+	config  Config
+	log     *slog.Logger
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	address string // host:port
+	secure  bool
+	devices []*device
+
+	queue queue
+	wake  chan struct{}
+	line  atomic.Pointer[line] // nil until the first attempt to connect ended
+
+	mu     sync.Mutex // guards what follows
+	topics *switchboard
+	named  map[string]bool // strangers already logged
+
+	denied map[string]bool // filters already logged as refused; owned by the connecting goroutine
+
+	// Owned by the delivering goroutine.
+	started gateway.Instant
+	seen    *line // what the link points were last told from
+	reach   reach // of the line
+	samples []gateway.Sample
+
+	sessions, received, decoded, badPayload atomic.Uint64
+	unknown, dropped, oversize, retained    atomic.Uint64
+}
+
+// New checks c and prepares everything but the connection. The error names all
+// mistakes.
+func New(c Config, o Options) (*Client, error) {
+	address, secure, errs := splitBroker(c.Broker)
+	if c.ClientID == "" {
+		errs = append(errs, errors.New("client id is missing"))
+	}
+	if c.QoS > 1 {
+		errs = append(errs, fmt.Errorf("qos %d: want 0 or 1", c.QoS))
+	}
+	c.KeepAlive = cmp.Or(c.KeepAlive, 30*time.Second)
+	if c.KeepAlive < time.Second || c.KeepAlive > 65535*time.Second {
+		errs = append(errs, fmt.Errorf("keep alive %s: want 1s to 18h", c.KeepAlive))
+	}
+	m := &Client{
+		config: c, log: cmp.Or(o.Log, slog.Default()), dial: o.Dial,
+		address: address, secure: secure,
+		queue: queue{maxCount: max(queueMessages, 2*len(c.Devices)), maxBytes: queueBytes},
+		wake:  make(chan struct{}, 1),
+		named: make(map[string]bool), denied: make(map[string]bool),
+	}
+	if m.dial == nil {
+		m.dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
+	for _, d := range c.Devices {
+		decoder, err := NewDecoder(d.Points)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("topic %q: %w", d.Topic, err))
+		}
+		m.devices = append(m.devices, &device{Device: d, decoder: decoder})
+	}
+	topics, err := newSwitchboard(m.devices)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	m.topics = topics
+	return m, errors.Join(errs...)
+}
+
+// splitBroker returns host and port of a broker's address.
+func splitBroker(broker string) (address string, secure bool, errs []error) {
+	u, err := url.Parse(broker)
+	if err != nil || u.Hostname() == "" {
+		return "", false, []error{errors.New("broker address: want mqtt://host:1883 or mqtts://host:8883")}
+	}
+	port := "1883"
+	switch u.Scheme {
+	case "mqtt", "tcp":
+	case "mqtts", "ssl", "tls":
+		secure, port = true, "8883"
+	default:
+		errs = append(errs, fmt.Errorf("broker scheme %q: want mqtt or mqtts", u.Scheme))
+	}
+	if u.User != nil {
+		errs = append(errs, errors.New("broker address holds a user name: give username and password on their own"))
+	}
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)), secure, errs
+}
+
+// Run listens until ctx ends, then delivers what has already come and returns
+// nil. It gives samples to emit in batches that are only lent; emit may block.
+func (c *Client) Run(ctx context.Context, emit func([]gateway.Sample)) error {
+	c.started = gateway.InstantOf(time.Now())
+	closed := make(chan struct{})
+	var connection sync.WaitGroup
+	connection.Go(func() {
+		defer close(closed)
+		c.stayConnected(ctx)
+	})
+	c.deliver(closed, emit)
+	connection.Wait()
+	// Only now: a gateway that stops must not call its devices silent.
+	c.line.Store(&line{})
+	return nil
+}
+
+// Stats returns the counters. It may be called at any time.
+func (c *Client) Stats() Stats {
+	s := Stats{
+		Received: c.received.Load(), Decoded: c.decoded.Load(), BadPayload: c.badPayload.Load(),
+		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Oversize: c.oversize.Load(),
+		Retained: c.retained.Load(), Queued: c.queue.len(),
+	}
+	if n := c.sessions.Load(); n > 1 {
+		s.Reconnects = n - 1
+	}
+	if l := c.line.Load(); l != nil && l.connected {
+		s.Connected = true
+		s.Refused = len(l.refused)
+		s.Granted = len(c.topics.filters) - s.Refused
+	}
+	return s
+}
+
+// handle takes a message from the library, on whose reading goroutine it runs:
+// as long as it takes, no ping is answered.
+func (c *Client) handle(_ paho.Client, m paho.Message) {
+	c.take(m.Topic(), &message{
+		payload: m.Payload(), retained: m.Retained(),
+		at: gateway.InstantOf(time.Now()), ack: m.Ack,
+	})
+}
+
+// refuse takes notice of a message that the guard has not let through. Its
+// devices have said something that nobody can read.
+func (c *Client) refuse(topic string, size int) {
+	c.oversize.Add(1)
+	if c.first("oversize " + topic) {
+		c.log.Warn("message refused for its size", "topic", topic, "bytes", size, "limit", maxPacket)
+	}
+	c.take(topic, &message{at: gateway.InstantOf(time.Now()), ack: func() {}})
+}
+
+// take puts m in the queue, unless nobody listens to its topic.
+func (c *Client) take(topic string, m *message) {
+	c.received.Add(1)
+	if m.retained {
+		c.retained.Add(1)
+	}
+	c.mu.Lock()
+	m.feed = c.topics.feed(topic)
+	c.mu.Unlock()
+	if m.feed == nil {
+		c.unknown.Add(1)
+		m.ack()
+		c.nameStranger(topic)
+		return
+	}
+	for _, old := range c.queue.push(m) {
+		c.dropped.Add(1)
+		old.ack()
+	}
+	c.signal()
+}
+
+// nameStranger logs a device nobody configured, once.
+func (c *Client) nameStranger(topic string) {
+	c.mu.Lock()
+	name := c.topics.stranger(topic)
+	c.mu.Unlock()
+	if c.first("unknown " + name) {
+		c.log.Warn("message of an unknown device", "device", name, "topic", topic)
+	}
+}
+
+// first reports whether name is new. Once too many names have come none is: a
+// broker can invent them faster than a log can take them.
+func (c *Client) first(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.named[name] || len(c.named) >= maxStrangers {
+		return false
+	}
+	c.named[name] = true
+	if len(c.named) == maxStrangers {
+		c.log.Warn("further unknown devices and refused messages are counted but not named", "named", maxStrangers)
+	}
+	return true
+}
+
+// signal wakes the delivering goroutine.
+func (c *Client) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// batchMessages is how many messages are given to emit at once.
+const batchMessages = 256
+
+// deliver decodes what is queued and tells the link points, until the
+// connection is closed for good and the queue is empty.
+func (c *Client) deliver(closed <-chan struct{}, emit func([]gateway.Sample)) {
+	tick := time.NewTicker(checkPeriod)
+	defer tick.Stop()
+	var told time.Time // when all link points were last told
+	var batch []*message
+	for open := true; open; {
+		check := false
+		select {
+		case <-c.wake:
+		case <-tick.C:
+			check = true
+		case <-closed:
+			open = false
+		}
+		now := time.Now()
+		c.samples = c.samples[:0]
+		if l := c.line.Load(); check || l != c.seen {
+			all := now.Sub(told) >= linkPeriod
+			if all {
+				told = now
+			}
+			c.samples, c.seen = c.appendLinks(c.samples, l, gateway.InstantOf(now), all), l
+		}
+		batch = c.queue.take(batch[:0], batchMessages)
+		c.deliverBatch(batch, emit)
+		if len(batch) == batchMessages {
+			c.signal()
+			open = true
+		}
+		clear(batch)
+	}
+}
+
+// deliverBatch emits the link points that wait in c.samples and the samples of
+// batch, then acknowledges the messages.
+func (c *Client) deliverBatch(batch []*message, emit func([]gateway.Sample)) {
+	for _, m := range batch {
+		for _, d := range m.feed.devices {
+			if !m.retained {
+				d.heard = m.at
+				c.samples = c.appendLink(c.samples, d, c.seen, m.at, false)
+			}
+		}
+		c.decode(m)
+	}
+	if len(c.samples) > 0 {
+		emit(c.samples)
+	}
+	for _, m := range batch {
+		m.ack()
+	}
+}
+
+// decode appends the samples of m for every device that listens to its topic.
+func (c *Client) decode(m *message) {
+	valid := true
+	for _, d := range m.feed.devices {
+		begin := len(c.samples)
+		samples, ok := d.decoder.Decode(c.samples, m.payload, m.at)
+		c.samples, valid = samples, valid && ok
+		if !m.retained {
+			continue
+		}
+		for i := range c.samples[begin:] {
+			if s := &c.samples[begin+i]; s.Quality == gateway.Good {
+				s.Quality = gateway.Uncertain
+			}
+		}
+	}
+	if valid {
+		c.decoded.Add(1)
+	} else {
+		c.badPayload.Add(1)
+	}
+}

@@ -1,0 +1,121 @@
+package mqtt
+
+import (
+	"sync"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// message is one message on its way from the connection to the samples.
+type message struct {
+	feed     *feed
+	payload  []byte // nil for a message that was too large to take
+	retained bool
+	at       gateway.Instant // when it came
+	ack      func()          // tells the broker that it need not come again
+
+	older, newer *message // in the queue
+	next         *message // the next newer one of the same feed
+}
+
+// overhead is what a waiting message costs beside its payload, in bytes.
+const overhead = 256
+
+// queue holds the messages that wait to be decoded, in the order they came.
+//
+// It is bounded in messages and in bytes. A message that finds it full pushes
+// out the oldest of its own topic, which it supersedes; only a topic with
+// nothing in the queue takes the place of another's: of the oldest message that
+// has a newer one of the same topic behind it. So a flood on one topic costs
+// that topic alone.
+type queue struct {
+	mu             sync.Mutex
+	oldest, newest *message
+	count, bytes   int
+	maxCount       int
+	maxBytes       int
+}
+
+// push appends m and returns what had to go for it.
+func (q *queue) push(m *message) (dropped []*message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.count > 0 && (q.count >= q.maxCount || q.bytes+m.size() > q.maxBytes) {
+		victim := q.victim(m.feed)
+		q.remove(victim)
+		dropped = append(dropped, victim)
+	}
+	if q.newest == nil {
+		q.oldest = m
+	} else {
+		q.newest.newer, m.older = m, q.newest
+	}
+	q.newest = m
+	if f := m.feed; f.newest == nil {
+		f.oldest, f.newest = m, m
+	} else {
+		f.newest.next, f.newest = m, m
+	}
+	m.feed.queued++
+	q.count++
+	q.bytes += m.size()
+	return dropped
+}
+
+// take moves up to limit of the oldest messages to dst.
+func (q *queue) take(dst []*message, limit int) []*message {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for ; limit > 0 && q.oldest != nil; limit-- {
+		m := q.oldest
+		q.remove(m)
+		dst = append(dst, m)
+	}
+	return dst
+}
+
+// len returns how many messages wait.
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count
+}
+
+// victim returns the message that makes room for one of f. The walk is short: a
+// queue that is full because of a flood has the flood near its head, and the
+// count is bounded at twice the number of devices, so that somebody has two.
+func (q *queue) victim(f *feed) *message {
+	if f.queued > 0 {
+		return f.oldest
+	}
+	for m := q.oldest; m != nil; m = m.newer {
+		if m.feed.queued > 1 {
+			return m
+		}
+	}
+	return q.oldest
+}
+
+// remove takes out m, which is the oldest of its feed.
+func (q *queue) remove(m *message) {
+	if m.older == nil {
+		q.oldest = m.newer
+	} else {
+		m.older.newer = m.newer
+	}
+	if m.newer == nil {
+		q.newest = m.older
+	} else {
+		m.newer.older = m.older
+	}
+	f := m.feed
+	if f.oldest = m.next; f.oldest == nil {
+		f.newest = nil
+	}
+	f.queued--
+	q.count--
+	q.bytes -= m.size()
+	m.older, m.newer, m.next = nil, nil, nil
+}
+
+func (m *message) size() int { return len(m.payload) + overhead }

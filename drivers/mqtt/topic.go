@@ -1,0 +1,199 @@
+package mqtt
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// placeholder stands for the name of a device in a topic.
+const placeholder = "{device}"
+
+// maxFeeds bounds how many topics are remembered beyond those that the site
+// names; a wildcard lets a broker invent any number of them.
+const maxFeeds = 10_000
+
+// feed is one topic and the devices that what comes on it is meant for. It is
+// also the line in which messages of that topic wait.
+type feed struct {
+	topic   string
+	devices []*device
+
+	oldest, newest *message // owned by the queue
+	queued         int
+}
+
+// wildcard is a device that listens to a whole family of topics.
+type wildcard struct {
+	filter string
+	device *device
+}
+
+// switchboard knows which devices each topic feeds. It compares topics level by
+// level as the MQTT specification has it, so no character but "/", "+" and "#"
+// means anything. It is not safe for concurrent use.
+type switchboard struct {
+	filters  []string // what to ask of the broker, each once
+	feeds    map[string]*feed
+	wild     []wildcard
+	patterns []string // topics with a placeholder
+	room     int      // for topics not yet seen
+}
+
+// newSwitchboard connects the devices to their topics.
+func newSwitchboard(devices []*device) (*switchboard, error) {
+	s := &switchboard{feeds: make(map[string]*feed), room: maxFeeds}
+	var errs []error
+	asked, patterns := make(map[string]bool), make(map[string]bool)
+	for _, d := range devices {
+		topic, filter, err := resolveTopic(d.Topic, d.Name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		d.filter = filter
+		if !asked[filter] {
+			asked[filter] = true
+			s.filters = append(s.filters, filter)
+		}
+		if strings.Contains(d.Topic, placeholder) && !patterns[d.Topic] {
+			patterns[d.Topic] = true
+			s.patterns = append(s.patterns, d.Topic)
+		}
+		if strings.ContainsAny(topic, "+#") {
+			s.wild = append(s.wild, wildcard{filter: topic, device: d})
+			continue
+		}
+		f := s.feeds[topic]
+		if f == nil {
+			f = &feed{topic: topic}
+			s.feeds[topic] = f
+		}
+		f.devices = append(f.devices, d)
+	}
+	for topic, f := range s.feeds {
+		f.devices = append(f.devices, s.listeners(topic)...)
+	}
+	return s, errors.Join(errs...)
+}
+
+// resolveTopic returns the topic of the device called name, which may still
+// hold wildcards, and the filter under which the broker is asked for it.
+func resolveTopic(pattern, name string) (topic, filter string, err error) {
+	if strings.HasPrefix(pattern, "$share/") {
+		return "", "", fmt.Errorf("topic %q: a shared subscription gives part of the messages to others", pattern)
+	}
+	levels := strings.Split(pattern, "/")
+	for i, level := range levels {
+		switch {
+		case strings.Contains(level, placeholder):
+			levels[i] = "+"
+		case level == "#" && i == len(levels)-1, level == "+":
+		case strings.ContainsAny(level, "+#\x00"):
+			return "", "", fmt.Errorf("topic %q: + must be a whole level and # the last one", pattern)
+		}
+	}
+	filter = strings.Join(levels, "/")
+	if filter == "" || len(filter) > 65535 {
+		return "", "", fmt.Errorf("topic of %d bytes: want 1 to 65535", len(filter))
+	}
+	if !strings.Contains(pattern, placeholder) {
+		return pattern, filter, nil
+	}
+	if name == "" || strings.ContainsAny(name, "/+#\x00") {
+		return "", "", fmt.Errorf("topic %q: %q cannot stand for %s", pattern, name, placeholder)
+	}
+	return strings.ReplaceAll(pattern, placeholder, name), filter, nil
+}
+
+// feed returns where a message on topic goes, or nil if nobody listens to it.
+func (s *switchboard) feed(topic string) *feed {
+	if f, ok := s.feeds[topic]; ok {
+		return f
+	}
+	devices := s.listeners(topic)
+	if len(devices) == 0 {
+		return nil
+	}
+	f := &feed{topic: topic, devices: devices}
+	if s.room > 0 {
+		s.room--
+		s.feeds[topic] = f
+	}
+	return f
+}
+
+// listeners returns the devices whose wildcards topic fits.
+func (s *switchboard) listeners(topic string) []*device {
+	var devices []*device
+	for _, w := range s.wild {
+		if matches(w.filter, topic) {
+			devices = append(devices, w.device)
+		}
+	}
+	return devices
+}
+
+// stranger returns what an unknown topic should be called: the name of the
+// device if the topic fits a pattern, else the topic.
+func (s *switchboard) stranger(topic string) string {
+	for _, pattern := range s.patterns {
+		if name, ok := deviceName(pattern, topic); ok {
+			return name
+		}
+	}
+	return topic
+}
+
+// matches reports whether topic is one of those that filter stands for.
+func matches(filter, topic string) bool {
+	// Wildcards never reach the broker's own topics, such as $SYS.
+	if strings.HasPrefix(topic, "$") && (strings.HasPrefix(filter, "+") || strings.HasPrefix(filter, "#")) {
+		return false
+	}
+	for {
+		want, restWanted, moreWanted := strings.Cut(filter, "/")
+		if want == "#" {
+			return true
+		}
+		got, rest, more := strings.Cut(topic, "/")
+		if want != "+" && want != got {
+			return false
+		}
+		if !more {
+			// "a/#" stands for "a" as well.
+			return !moreWanted || restWanted == "#"
+		}
+		if !moreWanted {
+			return false
+		}
+		filter, topic = restWanted, rest
+	}
+}
+
+// deviceName returns what the first placeholder of pattern stands for in topic.
+func deviceName(pattern, topic string) (name string, ok bool) {
+	wanted, got := strings.Split(pattern, "/"), strings.Split(topic, "/")
+	for i, want := range wanted {
+		if want == "#" {
+			break
+		}
+		if i >= len(got) {
+			return "", false
+		}
+		before, after, held := strings.Cut(want, placeholder)
+		switch {
+		case held && name == "":
+			inner, fits := strings.CutPrefix(got[i], before)
+			if inner, fits2 := strings.CutSuffix(inner, after); fits && fits2 {
+				name = inner
+				continue
+			}
+			return "", false
+		case held, want == "+", want == got[i]:
+		default:
+			return "", false
+		}
+	}
+	return name, name != ""
+}
