@@ -1,0 +1,322 @@
+// Package modbus reads the devices on one Modbus TCP line and turns what they
+// answer into samples.
+//
+// It owns the line: one goroutine sends one request at a time, for all units
+// behind the address. Only the codec is a library's; connection, framing and
+// the decision what counts as an answer are made here. The package promises
+// that
+//
+//   - a value comes from a whole, valid answer to the very request that asked
+//     for it. What is late, short, shifted or foreign becomes a bad sample with
+//     its reason, never a number;
+//   - every due point gives one sample in every cycle, good or bad;
+//   - cycles never overlap and never queue: one that comes too late is skipped
+//     and counted;
+//   - a mute unit costs the others a bounded share of the line, and a refused
+//     address costs its own points only;
+//   - any failure heals by itself.
+//
+// It has no way to write to a device.
+package modbus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/goburrow/modbus"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// Config is one line and what is read through it.
+type Config struct {
+	ID      string // of the bus; decides when within their period its cycles begin
+	Address string // host:port
+	Link    gateway.PointRef
+	Devices []Device
+}
+
+// Device is one source of one facility. Several may share a unit: then the
+// stricter limits hold for all.
+type Device struct {
+	Unit    byte
+	Link    gateway.PointRef // NoPoint for none
+	Every   time.Duration    // how often its link is judged, at least every 5s
+	MaxRegs int              // registers in one request; 0 for the protocol's 125
+	MaxGap  int              // unwanted registers read to join two fields
+	Timeout time.Duration    // for one answer; default 1s
+	Pause   time.Duration    // silence between two requests
+	Fields  []Field
+}
+
+// Options are what a Bus needs from its surroundings. The zero value logs to
+// the default logger and dials the network.
+type Options struct {
+	Log  *slog.Logger
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Bus polls one line. Run may be called once.
+type Bus struct {
+	config   Config
+	line     line
+	counters counters
+
+	// Owned by the goroutine that runs the bus.
+	units   []*unit // by id
+	devices []*device
+	cycles  []*cycle
+	linkDue *cycle // of the line's own link
+	link    link
+	batch   []gateway.Sample
+}
+
+// device is what the bus knows of a Device.
+type device struct {
+	link     link
+	due      *cycle // when link is judged
+	asked    bool   // since the last judgement
+	answered bool
+}
+
+// link is a link point: unknown until its first sample.
+type link struct {
+	point gateway.PointRef
+	known bool
+	up    bool
+}
+
+// linkPeriod is how often links are told at least.
+const linkPeriod = 5 * time.Second
+
+// New checks c and plans the requests. The error names all mistakes.
+func New(c Config, o Options) (*Bus, error) {
+	b := &Bus{config: c, link: link{point: c.Link}}
+	log := cmp.Or(o.Log, slog.Default())
+	b.line = line{address: c.Address, dial: o.Dial, log: log}
+	if b.line.dial == nil {
+		keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+		b.line.dial = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
+	}
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.Address); err != nil {
+		errs = append(errs, fmt.Errorf("address %q: want host:port", c.Address))
+	}
+	byUnit := make(map[byte][]Device)
+	for _, d := range c.Devices {
+		errs = append(errs, checkDevice(d))
+		byUnit[d.Unit] = append(byUnit[d.Unit], d)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for id := range 256 {
+		if devices := byUnit[byte(id)]; devices != nil {
+			b.addUnit(byte(id), devices)
+		}
+	}
+	for _, u := range b.units {
+		u.log, u.counters, u.shared = log, &b.counters, len(b.units) > 1
+	}
+	b.counters.units = make([]tally, len(b.units))
+	for _, d := range b.devices {
+		if b.linkDue == nil || d.due.period < b.linkDue.period {
+			b.linkDue = d.due
+		}
+	}
+	return b, nil
+}
+
+// checkDevice returns an error for what would make a request meaningless.
+func checkDevice(d Device) error {
+	var errs []error
+	for i := range d.Fields {
+		f := &d.Fields[i]
+		switch {
+		case f.Table < Coils || f.Table > InputRegisters || f.Type > Bit || f.Table.Single() != (f.Type == Bit):
+			errs = append(errs, fmt.Errorf("unit %d, %s: type %s in table %s", d.Unit, f.Name, f.Type, f.Table))
+		case f.end() > 1<<16:
+			errs = append(errs, fmt.Errorf("unit %d, %s: address %d lies behind the table's end", d.Unit, f.Name, f.Address))
+		case f.Period <= 0:
+			errs = append(errs, fmt.Errorf("unit %d, %s: no period", d.Unit, f.Name))
+		case f.Bits < 0 || f.Shift < 0 || f.Bits > 0 && (!f.Type.Unsigned() || f.Shift+f.Bits > f.Type.Width()):
+			errs = append(errs, fmt.Errorf("unit %d, %s: bits %d to %d of %s", d.Unit, f.Name, f.Shift, f.Shift+f.Bits-1, f.Type))
+		case f.Gate != nil && (f.Gate.Field < 0 || f.Gate.Field >= len(d.Fields)):
+			errs = append(errs, fmt.Errorf("unit %d, %s: its gate is field %d of %d", d.Unit, f.Name, f.Gate.Field, len(d.Fields)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// addUnit plans the requests for all devices behind one unit id.
+func (b *Bus) addUnit(id byte, devices []Device) {
+	u := &unit{id: id, number: len(b.units)}
+	maxRegs, maxGap := maxRegisters, devices[0].MaxGap
+	var pause time.Duration
+	var owner []*device // by field
+	for _, d := range devices {
+		maxRegs, maxGap = min(maxRegs, cmp.Or(d.MaxRegs, maxRegisters)), min(maxGap, d.MaxGap)
+		u.timeout, pause = max(u.timeout, cmp.Or(d.Timeout, time.Second)), max(pause, d.Pause)
+		state := &device{link: link{point: d.Link}, due: b.cycle(min(cmp.Or(d.Every, linkPeriod), linkPeriod))}
+		b.devices = append(b.devices, state)
+		u.fields = append(u.fields, withGates(d.Fields, len(u.fields))...)
+		for len(owner) < len(u.fields) {
+			owner = append(owner, state)
+		}
+	}
+	u.values = make([]gateway.Sample, len(u.fields))
+	for i := range u.values {
+		u.values[i].Point = u.fields[i].Point
+	}
+	for _, r := range Plan(u.fields, maxRegs, maxGap) {
+		blk := &block{Request: r, cycle: b.cycle(r.Period)}
+		for _, i := range r.Fields {
+			if !slices.Contains(blk.devices, owner[i]) {
+				blk.devices = append(blk.devices, owner[i])
+			}
+		}
+		u.blocks = append(u.blocks, blk)
+	}
+	packager := modbus.NewTCPClientHandler("")
+	packager.SlaveId = id
+	u.client = modbus.NewClient2(packager, &port{line: &b.line, timeout: u.timeout, pause: pause})
+	b.units = append(b.units, u)
+}
+
+// withGates returns the fields of one device, of which those before it on the
+// unit are base many. A gate that is read at another pace than the field it
+// vouches for is read a second time beside it: an old gate vouches for nothing.
+func withGates(fields []Field, base int) []Field {
+	all := slices.Clone(fields)
+	for i := range fields {
+		g := fields[i].Gate
+		if g == nil {
+			continue
+		}
+		own := *g
+		if fields[g.Field].Period != fields[i].Period {
+			beside := fields[g.Field]
+			beside.Point, beside.Period = gateway.NoPoint, fields[i].Period
+			own.Field = len(all)
+			all = append(all, beside)
+		}
+		own.Field += base
+		all[i].Gate = &own
+	}
+	return all
+}
+
+// Run polls until ctx ends, then closes the connection and returns nil. It
+// gives samples to emit in batches that are only lent.
+func (b *Bus) Run(ctx context.Context, emit func([]gateway.Sample)) error {
+	if len(b.units) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	b.line.ctx = ctx
+	defer b.line.close()
+	b.schedule(time.Now())
+	for sleep(ctx, time.Until(b.wake())) {
+		b.pass(ctx, time.Now(), emit)
+		b.advance(time.Now())
+	}
+	return nil
+}
+
+// pass polls every unit that has something due, those that answer before those
+// that are only probed, and tells the links.
+func (b *Bus) pass(ctx context.Context, now time.Time, emit func([]gateway.Sample)) {
+	for _, c := range b.cycles {
+		c.due = !c.at.After(now)
+	}
+	for _, u := range b.units {
+		u.probed = u.tripped()
+	}
+	for _, probed := range []bool{false, true} {
+		for _, u := range b.units {
+			if u.probed == probed {
+				b.poll(ctx, u, emit)
+			}
+		}
+	}
+	if ctx.Err() == nil {
+		b.tellLinks(emit)
+	}
+}
+
+// poll reads one unit and emits the samples of what was due.
+func (b *Bus) poll(ctx context.Context, u *unit, emit func([]gateway.Sample)) {
+	if ctx.Err() != nil {
+		return
+	}
+	u.poll(ctx)
+	if ctx.Err() != nil {
+		// The connection was taken away from under the requests: that says
+		// nothing about the devices.
+		return
+	}
+	b.batch = b.batch[:0]
+	for _, blk := range u.due {
+		for _, i := range blk.Fields {
+			if v := &u.values[i]; v.Point != gateway.NoPoint {
+				b.batch = append(b.batch, *v)
+			}
+		}
+	}
+	if len(b.batch) > 0 {
+		emit(b.batch)
+	}
+}
+
+// tellLinks judges and emits the links that are due. A device is linked if any
+// request for its points has been answered since it was judged last, the line
+// if any device is. Where nothing was asked, nothing new is known.
+func (b *Bus) tellLinks(emit func([]gateway.Sample)) {
+	at := gateway.InstantOf(time.Now())
+	b.batch = b.batch[:0]
+	asked, answered := false, false
+	for _, d := range b.devices {
+		asked, answered = asked || d.asked, answered || d.answered
+		if d.due.due {
+			b.batch = d.link.append(b.batch, d.asked, d.answered, at)
+			d.asked, d.answered = false, false
+		}
+	}
+	if b.linkDue.due {
+		b.batch = b.link.append(b.batch, asked, answered, at)
+	}
+	if len(b.batch) > 0 {
+		emit(b.batch)
+	}
+}
+
+// append judges l and appends its sample, unless it is still unknown.
+func (l *link) append(dst []gateway.Sample, asked, answered bool, at gateway.Instant) []gateway.Sample {
+	if asked {
+		l.known, l.up = true, answered
+	}
+	if !l.known || l.point == gateway.NoPoint {
+		return dst
+	}
+	s := gateway.Sample{Point: l.point, Quality: gateway.Good, At: at}
+	if l.up {
+		s.Value = 1
+	}
+	return append(dst, s)
+}
+
+// phase returns how long the bus' cycles are shifted against those of other
+// buses: a multiple of slot, so that many buses share one wake-up of the
+// processor.
+func (b *Bus) phase() time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(b.config.ID))
+	return time.Duration(h.Sum32()%600) * slot
+}

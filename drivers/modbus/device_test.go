@@ -1,0 +1,223 @@
+package modbus_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/intact-gateway/intact/drivers/modbus"
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// word is what the register at address of a table holds: no two registers of
+// any two units near each other hold the same, so a value that went astray
+// shows.
+func word(unit, function byte, address uint16) uint16 {
+	return uint16(unit)*7919 + uint16(function)*257 + address*13 + 1
+}
+
+// clockRegister holds the seconds since the start when the request came, so
+// that an old answer shows.
+const clockRegister = 900
+
+// device is a Modbus TCP server written from the specification, apart from the
+// driver, that misbehaves as its test demands.
+type device struct {
+	start time.Time
+	// answer writes the answer to request to c; reply is the right one. It
+	// returns false to hang up. nil answers well.
+	answer func(d *device, c net.Conn, request, reply []byte) bool
+
+	mu       sync.Mutex
+	refuse   error
+	requests [][]byte // all of them
+	dials    int
+	owed     [][]byte // late replies of a converter that has lost its connection
+	conns    map[net.Conn]bool
+	serving  sync.WaitGroup
+}
+
+func newDevice() *device { return &device{start: time.Now(), conns: make(map[net.Conn]bool)} }
+
+// dial is the driver's way to the device.
+func (d *device) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dials++
+	if d.refuse != nil {
+		return nil, d.refuse
+	}
+	ours, theirs := net.Pipe()
+	d.conns[theirs] = true
+	d.serving.Go(func() { d.serve(theirs) })
+	return ours, nil
+}
+
+func (d *device) setRefuse(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse = err
+	for c := range d.conns {
+		_ = c.Close()
+	}
+}
+
+func (d *device) counts() (dials, requests int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dials, len(d.requests)
+}
+
+func (d *device) serve(c net.Conn) {
+	defer func() {
+		_ = c.Close()
+		d.mu.Lock()
+		delete(d.conns, c)
+		d.mu.Unlock()
+	}()
+	for {
+		request := make([]byte, 12)
+		if _, err := io.ReadFull(c, request); err != nil {
+			return
+		}
+		d.mu.Lock()
+		d.requests = append(d.requests, request)
+		owed, answer := d.owed, d.answer
+		d.owed = nil
+		d.mu.Unlock()
+		for _, late := range owed {
+			if _, err := c.Write(late); err != nil {
+				return
+			}
+		}
+		reply := d.reply(request)
+		if answer == nil {
+			answer = send
+		}
+		if !answer(d, c, request, reply) {
+			return
+		}
+	}
+}
+
+// reply returns the right answer to a read.
+func (d *device) reply(request []byte) []byte {
+	unit, function := request[6], request[7]
+	first, count := binary.BigEndian.Uint16(request[8:]), int(binary.BigEndian.Uint16(request[10:]))
+	var data []byte
+	if function <= 2 {
+		data = make([]byte, (count+7)/8)
+		for i := range count {
+			if word(unit, function, first+uint16(i))%3 == 0 {
+				data[i/8] |= 1 << (i % 8)
+			}
+		}
+	} else {
+		for i := range count {
+			w := word(unit, function, first+uint16(i))
+			if first+uint16(i) == clockRegister {
+				w = uint16(time.Since(d.start) / time.Second)
+			}
+			data = binary.BigEndian.AppendUint16(data, w)
+		}
+	}
+	return frame(request, append([]byte{function, byte(len(data))}, data...))
+}
+
+// frame wraps pdu in the header that answers request.
+func frame(request, pdu []byte) []byte {
+	f := append([]byte(nil), request[:4]...)
+	f = binary.BigEndian.AppendUint16(f, uint16(1+len(pdu)))
+	return append(append(f, request[6]), pdu...)
+}
+
+func exception(request []byte, code byte) []byte {
+	return frame(request, []byte{request[7] | 0x80, code})
+}
+
+func send(_ *device, c net.Conn, _, reply []byte) bool {
+	_, err := c.Write(reply)
+	return err == nil
+}
+
+var errRefused = errors.New("connection refused")
+
+// registers returns fields for the holding registers from..to of unit, numbered
+// from *next on.
+func registers(next *gateway.PointRef, period time.Duration, from, to int) []modbus.Field {
+	var fields []modbus.Field
+	for a := from; a <= to; a++ {
+		fields = append(fields, modbus.Field{
+			Point: *next, Period: period, Table: modbus.HoldingRegisters, Type: modbus.U16, Address: uint16(a),
+		})
+		*next++
+	}
+	return fields
+}
+
+// record keeps what a bus emits.
+type record struct {
+	mu      sync.Mutex
+	samples []gateway.Sample
+}
+
+func (r *record) emit(batch []gateway.Sample) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.samples = append(r.samples, batch...)
+}
+
+// of returns the samples of one point so far.
+func (r *record) of(p gateway.PointRef) []gateway.Sample {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var own []gateway.Sample
+	for _, s := range r.samples {
+		if s.Point == p {
+			own = append(own, s)
+		}
+	}
+	return own
+}
+
+// last returns the newest sample of a point.
+func (r *record) last(p gateway.PointRef) gateway.Sample {
+	if own := r.of(p); len(own) > 0 {
+		return own[len(own)-1]
+	}
+	return gateway.Sample{Point: p}
+}
+
+func (r *record) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.samples = nil
+}
+
+// start runs a bus until the returned function is called, which waits for its
+// end.
+func start(t *testing.T, c modbus.Config, d *device) (*modbus.Bus, *record, func()) {
+	t.Helper()
+	c.Address = "device:502"
+	bus, err := modbus.New(c, modbus.Options{Log: slog.New(slog.DiscardHandler), Dial: d.dial})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &record{}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- bus.Run(ctx, r.emit) }()
+	return bus, r, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run returned %v", err)
+		}
+		d.serving.Wait()
+	}
+}

@@ -1,0 +1,253 @@
+package modbus
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/goburrow/modbus"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+const (
+	dialTimeout  = 3 * time.Second
+	firstBackOff = 200 * time.Millisecond
+	maxBackOff   = 30 * time.Second
+)
+
+var (
+	// errDial marks a connection that could not be made.
+	errDial = errors.New("connect")
+	// errClosed marks a connection that ended in the middle of an exchange.
+	errClosed = errors.New("connection lost")
+)
+
+// unreachable is a request that was never sent, because there is no connection.
+type unreachable struct{ cause error }
+
+func (u unreachable) Error() string { return u.cause.Error() }
+func (u unreachable) Unwrap() error { return u.cause }
+
+// quality returns what the outcome of a request makes of its points.
+func quality(err error) gateway.Quality {
+	switch {
+	case err == nil:
+		return gateway.Good
+	case errors.Is(err, errDial):
+		return gateway.BadRefused
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return gateway.BadTimeout
+	case errors.Is(err, errClosed):
+		return gateway.BadClosed
+	case errors.Is(err, errShort):
+		return gateway.BadShort
+	case exceptionCode(err) != 0:
+		return gateway.BadException
+	default:
+		return gateway.BadFrame
+	}
+}
+
+// exceptionCode returns the code of the Modbus exception that err is, or 0.
+func exceptionCode(err error) byte {
+	if e, ok := errors.AsType[*modbus.ModbusError](err); ok {
+		return e.ExceptionCode
+	}
+	return 0
+}
+
+// line is the one connection of a bus. It carries one request at a time, and a
+// reply only reaches the codec after check has found that it answers the
+// request. Whatever else happens closes the connection: a stream that was wrong
+// once has no beginning of a frame that could be trusted.
+//
+// All but the counters belongs to the goroutine that runs the bus.
+type line struct {
+	address string
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	log     *slog.Logger
+	ctx     context.Context // of Run: the codec's interface has none to hand on
+
+	conn   net.Conn
+	detach func() bool // ends the watch of ctx over conn
+	proven bool        // conn has given an answer
+	id     uint16      // of the last request, over all connections
+	quiet  time.Time   // when the last exchange ended
+	buf    [2 * maxFrame]byte
+	filled int // bytes in buf
+	taken  int // bytes at its beginning that are the frame handed out last
+
+	backOff   time.Duration // before the next attempt to connect; 0 after an answer
+	notBefore time.Time
+	cause     error // why backOff is not 0
+
+	connected    atomic.Bool
+	dials, stale atomic.Uint64
+}
+
+// port is the way of one unit to its line, in the form the codec wants. Several
+// units share the line, each with its own codec.
+type port struct {
+	*line
+	timeout time.Duration
+	pause   time.Duration
+}
+
+// Send implements modbus.Transporter. The reply is valid until the next call.
+func (p *port) Send(request []byte) ([]byte, error) {
+	if err := p.connect(p.timeout); err != nil {
+		return nil, err
+	}
+	if p.pause > 0 && !sleep(p.ctx, time.Until(p.quiet.Add(p.pause))) {
+		return nil, p.ctx.Err()
+	}
+	// The codec of each unit counts its requests for itself. An id that is new
+	// on the whole line tells late replies to any unit apart from the awaited
+	// one; it is put where the codec will look for the one it has sent.
+	p.id++
+	binary.BigEndian.PutUint16(request, p.id)
+	reply, err := p.exchange(request, time.Now().Add(p.timeout))
+	p.quiet = time.Now()
+	if err != nil {
+		p.drop(err)
+		return nil, err
+	}
+	p.proven, p.backOff = true, 0
+	return reply, nil
+}
+
+// connect makes sure that there is a connection. An attempt that is due soon is
+// waited for; until a later one every request fails at once.
+func (l *line) connect(patience time.Duration) error {
+	if l.conn != nil {
+		return nil
+	}
+	if wait := time.Until(l.notBefore); wait > patience {
+		return unreachable{l.cause}
+	} else if !sleep(l.ctx, wait) {
+		return unreachable{l.ctx.Err()}
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
+	defer cancel()
+	conn, err := l.dial(ctx, "tcp", l.address)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errDial, err)
+		if l.backOff == 0 {
+			l.log.Warn("line cannot be reached", "address", l.address, "err", err)
+		}
+		l.delay(err)
+		return unreachable{err}
+	}
+	if l.dials.Add(1) == 1 || l.backOff > 0 {
+		l.log.Info("line connected", "address", l.address)
+	}
+	l.conn, l.filled, l.taken, l.proven = conn, 0, 0, false
+	l.detach = context.AfterFunc(l.ctx, func() { _ = conn.Close() })
+	l.connected.Store(true)
+	return nil
+}
+
+// drop closes the connection for the reason err.
+func (l *line) drop(err error) {
+	l.close()
+	// A mute unit must not keep the others from a new connection; a peer that
+	// hangs up or talks nonsense from the start must not be dialled in a loop.
+	if !l.proven && !errors.Is(err, os.ErrDeadlineExceeded) {
+		l.delay(err)
+	}
+}
+
+// delay puts the next attempt to connect off, longer each time. The jitter keeps
+// many gateways from dialling a rebooted converter at once.
+func (l *line) delay(cause error) {
+	l.backOff = min(max(2*l.backOff, firstBackOff), maxBackOff)
+	jitter := time.Duration(rand.Int64N(int64(l.backOff) / 4))
+	l.cause, l.notBefore = cause, time.Now().Add(l.backOff-jitter)
+}
+
+// close ends the connection, if there is one.
+func (l *line) close() {
+	if l.conn == nil {
+		return
+	}
+	l.detach()
+	_ = l.conn.Close()
+	l.conn = nil
+	l.connected.Store(false)
+}
+
+// exchange sends request and returns the reply, both before deadline.
+func (l *line) exchange(request []byte, deadline time.Time) ([]byte, error) {
+	if err := l.conn.SetDeadline(deadline); err != nil {
+		return nil, lost(err)
+	}
+	if _, err := l.conn.Write(request); err != nil {
+		return nil, lost(err)
+	}
+	for {
+		frame, err := l.next()
+		if err != nil {
+			return nil, err
+		}
+		err = check(request, frame)
+		if err == nil {
+			return frame, nil
+		}
+		if !errors.Is(err, errStale) {
+			return nil, err
+		}
+		l.stale.Add(1)
+	}
+}
+
+// next returns the next whole frame. It stays valid until next is called again.
+func (l *line) next() ([]byte, error) {
+	l.filled = copy(l.buf[:], l.buf[l.taken:l.filled])
+	l.taken = 0
+	for {
+		size, err := frameSize(l.buf[:l.filled])
+		if err != nil {
+			return nil, err
+		}
+		if size > 0 && l.filled >= size {
+			l.taken = size
+			return l.buf[:size], nil
+		}
+		n, err := l.conn.Read(l.buf[l.filled:])
+		l.filled += n
+		if err != nil && n == 0 {
+			return nil, lost(err)
+		}
+	}
+}
+
+// lost classifies an error of the connection itself.
+func lost(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("no answer in time: %w", err)
+	}
+	return fmt.Errorf("%w: %w", errClosed, err)
+}
+
+// sleep waits for d and reports whether ctx is still alive then.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
