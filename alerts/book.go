@@ -12,8 +12,8 @@ import (
 	"github.com/intact-gateway/intact/rules"
 )
 
-// CommLoss is the rule whose alert on a line explains that of the facilities
-// behind the line.
+// CommLoss is the rule on link points whose alert on a line explains that of the
+// facilities behind the line.
 const CommLoss = "comm_loss"
 
 // How long a silent facility is given before people hear of it: until its line
@@ -160,7 +160,7 @@ func (b *Book) cause(a *Alert) *entry {
 		return nil
 	}
 	for _, line := range f.Lines {
-		if e := b.open[string(line)+"/"+CommLoss]; e != nil && e.Phase != rules.Normal {
+		if e := b.open[string(line)+"/"+CommLoss+"/"+gateway.LinkPoint]; e != nil && e.Phase != rules.Normal {
 			return e
 		}
 	}

@@ -47,9 +47,9 @@ func newDesk(t *testing.T) *desk {
 	}
 	loss := &rules.Rule{ID: "comm_loss", Family: "comm_loss", Severity: rules.Warning, SLA: "ordinary"}
 	d := &desk{t: t, site: site, rules: []rules.Instance{
-		{Key: "bus-b1/comm_loss", Facility: "bus-b1", Rule: loss},
-		{Key: "lift-1/comm_loss", Facility: "lift-1", Rule: loss},
-		{Key: "lift-2/comm_loss", Facility: "lift-2", Rule: loss},
+		{Key: "bus-b1/comm_loss/link", Facility: "bus-b1", Rule: loss},
+		{Key: "lift-1/comm_loss/link", Facility: "lift-1", Rule: loss},
+		{Key: "lift-2/comm_loss/link", Facility: "lift-2", Rule: loss},
 		{Key: "lift-1/hot", Facility: "lift-1", Rule: &rules.Rule{ID: "hot", Family: "hot", Severity: rules.Critical, Impairs: true}},
 		{Key: "lift-1/note", Facility: "lift-1", Rule: &rules.Rule{ID: "note", Severity: rules.Info}},
 	}}

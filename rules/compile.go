@@ -155,17 +155,17 @@ func (s *scope) condition(spec *Spec, rule *Rule) bool {
 // levels compiles a rule with levels: one instance for each of its points.
 func (s *scope) levels(spec *Spec, rule *Rule) bool {
 	matched := false
-	for i, name := range spec.Points {
+	for _, name := range spec.Points {
 		refs := s.points(name)
 		for _, ref := range refs {
 			one := scope{compiler: s.compiler, pack: s.pack, facility: s.facility, report: s.report}
-			matched = one.levelsOn(spec, rule, ref, i) || matched
+			matched = one.levelsOn(spec, rule, ref) || matched
 		}
 	}
 	return matched
 }
 
-func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef, _ int) bool {
+func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef) bool {
 	in := instance{rule: rule, point: ref, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
 	s.use(ref)
 	var steps []step
@@ -207,6 +207,9 @@ func (s *scope) level(l Level, spec *Spec, ref gateway.PointRef) step {
 		hold = spec.Hold
 	}
 	st.hold = hold.over(s.slowest)
+	if s.site.Point(ref).Kind.Stepwise() {
+		st.limit = math.NaN() // half way between off and on is no figure for people
+	}
 	return st
 }
 

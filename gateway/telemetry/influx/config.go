@@ -15,8 +15,8 @@ type Config struct {
 	URL       string `yaml:"url,required"` // http://host:8086 or https://host
 	Org       string `yaml:"org"`
 	Bucket    string `yaml:"bucket,required"`
-	Token     string `yaml:"token"`      // only as ${ENV}
-	TokenFile string `yaml:"token_file"` // read at the start, and again when the server turns us away
+	Token     string `yaml:"token,secret"`    // only as ${ENV}
+	TokenFile string `yaml:"token_file,file"` // read at the start, and again when the server turns us away
 	// Buffer is how many samples wait in memory while the server is away, 24
 	// bytes each; default 1,000,000. Beyond that the oldest are given up.
 	Buffer int `yaml:"buffer"`

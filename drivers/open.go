@@ -1,0 +1,144 @@
+package drivers
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/intact-gateway/intact/drivers/modbus"
+	"github.com/intact-gateway/intact/drivers/mqtt"
+)
+
+// Options are what a source needs from its surroundings. The zero value logs to
+// the default logger and dials the network.
+type Options struct {
+	Log  *slog.Logger
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Stats are the counters of one source: those of its protocol, the other is nil.
+type Stats struct {
+	Modbus *modbus.Stats
+	MQTT   *mqtt.Stats
+}
+
+// Open makes the source that reads what binding names through the bus b. It
+// reads the files that b names; it connects to nothing.
+func Open(b Bus, binding Binding, o Options) (Source, error) {
+	switch {
+	case b.TCP != "" && b.MQTT == "":
+		return openModbus(b, binding, o)
+	case b.MQTT != "" && b.TCP == "":
+		return openMQTT(b, binding, o)
+	default:
+		return nil, errors.New("want exactly one of tcp and mqtt")
+	}
+}
+
+type modbusSource struct{ *modbus.Bus }
+
+// Stats implements Source.
+func (s modbusSource) Stats() Stats { return Stats{Modbus: new(s.Bus.Stats())} }
+
+func openModbus(b Bus, binding Binding, o Options) (Source, error) {
+	c := modbus.Config{ID: b.ID, Address: b.TCP, Link: binding.Link}
+	var errs []error
+	for _, d := range binding.Devices {
+		p := d.Profile
+		if p.Protocol == MQTT {
+			errs = append(errs, fmt.Errorf("facility %s: profile %s speaks mqtt, bus %s modbus", d.Facility, p.Name, b.ID))
+			continue
+		}
+		if d.Unit < 0 || d.Unit > 255 {
+			errs = append(errs, fmt.Errorf("facility %s: unit %d: want 0 to 255", d.Facility, d.Unit))
+		}
+		fields, err := p.modbusFields(d.Device, d.Points)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("facility %s: %w", d.Facility, err))
+		}
+		c.Devices = append(c.Devices, modbus.Device{
+			Unit: byte(d.Unit), Link: d.Link, Every: p.period(normal, d.Device),
+			MaxRegs: p.Limits.MaxRegs, MaxGap: p.maxGap(), Timeout: p.timeoutOf(b), Pause: p.Limits.Pause,
+			Fields: fields,
+		})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	bus, err := modbus.New(c, modbus.Options(o))
+	if err != nil {
+		return nil, err
+	}
+	return modbusSource{bus}, nil
+}
+
+type mqttSource struct{ *mqtt.Client }
+
+// Stats implements Source.
+func (s mqttSource) Stats() Stats { return Stats{MQTT: new(s.Client.Stats())} }
+
+func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
+	c := mqtt.Config{
+		Broker: b.MQTT, ClientID: b.ClientID, Username: b.Username, Password: b.Password,
+		QoS: 1, KeepAlive: b.KeepAlive, Link: binding.Link,
+	}
+	if b.QoS != nil {
+		c.QoS = byte(*b.QoS)
+	}
+	if b.PasswordFile != "" {
+		password, err := os.ReadFile(b.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("password file: %w", err)
+		}
+		c.Password = strings.TrimSpace(string(password))
+	}
+	var err error
+	if c.TLS, err = b.TLS.load(); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	for _, d := range binding.Devices {
+		if d.Profile.Protocol != MQTT {
+			return nil, fmt.Errorf("facility %s: profile %s speaks modbus, bus %s mqtt", d.Facility, d.Profile.Name, b.ID)
+		}
+		c.Devices = append(c.Devices, mqtt.Device{
+			Topic: d.Topic, Name: d.Name, Points: d.Profile.mqttPoints(d.Points), Link: d.Link, Expect: d.Expect,
+		})
+	}
+	client, err := mqtt.New(c, mqtt.Options(o))
+	if err != nil {
+		return nil, err
+	}
+	return mqttSource{client}, nil
+}
+
+// load reads the files. It returns nil if none is named.
+func (t TLS) load() (*tls.Config, error) {
+	if t == (TLS{}) {
+		return nil, nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", t.CA)
+		}
+	}
+	if t.Cert != "" || t.Key != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, err
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}

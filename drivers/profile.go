@@ -1,0 +1,115 @@
+package drivers
+
+import (
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// Protocol says how a profile's device is spoken to.
+type Protocol string
+
+// The protocols.
+const (
+	Modbus Protocol = "modbus"
+	MQTT   Protocol = "mqtt"
+)
+
+// Profile is everything that is true of a device model: what can be read from
+// it, how, and what it means. It holds nothing about one installation.
+type Profile struct {
+	Name     string        `yaml:"profile,required"`
+	Title    gateway.Text  `yaml:"name"`
+	Protocol Protocol      `yaml:"protocol"` // default modbus
+	Class    gateway.Class `yaml:"class,required"`
+	Source   []string      `yaml:"source,required"` // where the facts come from
+	Trust    string        `yaml:"trust,required"`  // paper, bench or site
+	Safety   string        `yaml:"safety"`          // "life" for fire and lift devices
+	Defaults Defaults      `yaml:"defaults"`
+	Limits   Limits        `yaml:"limits"`
+	Periods  Periods       `yaml:"periods"`
+	Points   []Point       `yaml:"points,keyed,required"`
+	Samples  []Vector      `yaml:"samples"`
+}
+
+// Defaults are taken by every point of the profile that does not say otherwise.
+type Defaults struct {
+	Table     string  `yaml:"table"`     // coil, discrete, holding (default, unless the numbering says) or input
+	Numbering string  `yaml:"numbering"` // wire_0based (default), manual_1based, modicon5 or modicon6
+	Type      string  `yaml:"type"`      // default u16
+	Order     string  `yaml:"order"`     // ABCD (default), CDAB, BADC or DCBA
+	Group     string  `yaml:"group"`     // fast, normal (default) or slow
+	NA        []int64 `yaml:"na"`
+}
+
+// Limits are what the device or its maker demands of who asks it.
+type Limits struct {
+	MaxRegs int           `yaml:"max_regs"` // registers in one request; default and most 125
+	MaxGap  *int          `yaml:"max_gap"`  // unwanted registers read to join two blocks; default 8
+	Timeout time.Duration `yaml:"timeout"`  // for one answer; default 1s
+	Pause   time.Duration `yaml:"pause"`    // silence between two requests
+}
+
+// Periods are how often the points of each group are read.
+type Periods struct {
+	Fast   time.Duration `yaml:"fast"`   // default 1s
+	Normal time.Duration `yaml:"normal"` // default 5s; a site may set it with every:
+	Slow   time.Duration `yaml:"slow"`   // default 1m
+}
+
+// Point is one value of a device model: where it is found and what it means.
+type Point struct {
+	Name string       `yaml:",key"`
+	Text gateway.Text `yaml:"name"`
+
+	// Modbus.
+	Reg   *int   `yaml:"reg"` // in the numbering of the profile
+	Table string `yaml:"table"`
+	Type  string `yaml:"type"` // u16 i16 u32 i32 u64 i64 f32 f64; of a coil or discrete input: bit
+	Order string `yaml:"order"`
+	Bit   *int   `yaml:"bit"`  // one bit of the register, 0 the lowest
+	Bits  string `yaml:"bits"` // a bit field such as "8-15"
+
+	// MQTT.
+	Path string `yaml:"path"` // dotted path into the JSON payload, such as "data.temp" or "values.2.v"
+
+	// Meaning.
+	Scale    *float64         `yaml:"scale"` // value = raw*scale + offset
+	Offset   float64          `yaml:"offset"`
+	Invert   bool             `yaml:"invert"` // a normally closed contact: 1 reads as 0
+	NA       []int64          `yaml:"na"`     // raw values of the register or registers, or in the payload, that mean "not available"
+	Range    []float64        `yaml:"range"`  // lowest and highest possible value, after scaling
+	Gate     *Gate            `yaml:"valid_when"`
+	Unit     string           `yaml:"unit"`
+	Role     string           `yaml:"role"`
+	Kind     string           `yaml:"kind"` // analog discrete enum counter bitset; the obvious one if not given
+	Enum     map[int64]Choice `yaml:"enum"`
+	Group    string           `yaml:"group"`
+	MaxAge   time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
+	Decimals *int             `yaml:"decimals"`
+}
+
+// Gate makes a point count only while another point of the same device lies
+// within bounds: an ultrasonic meter without signal reads flow 0.
+type Gate struct {
+	Point string   `yaml:"point,required"`
+	Min   *float64 `yaml:"min"`
+	Max   *float64 `yaml:"max"`
+}
+
+// Choice is one state of an enum or bitset point: a name alone, or a name with
+// the text people read.
+type Choice struct {
+	Name string `yaml:"name,scalar"`
+	ZH   string `yaml:"zh"`
+	EN   string `yaml:"en"`
+}
+
+// Vector is raw data as it lies on the wire and the values it must give.
+type Vector struct {
+	Table string             `yaml:"table"`
+	At    int                `yaml:"at"`   // first register, in the numbering of the profile
+	Hex   string             `yaml:"hex"`  // Modbus: registers, high byte first
+	JSON  string             `yaml:"json"` // MQTT: a payload
+	Want  map[string]float64 `yaml:"want"` // by point; .nan for a value that must be bad
+}
