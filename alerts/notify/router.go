@@ -1,0 +1,132 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// Router says who is told of what. It is pure and owns nothing that changes.
+type Router struct {
+	site   *gateway.Site
+	routes []route
+}
+
+// route is a Route with what it does not say filled in.
+type route struct {
+	to        string
+	severity  rules.Severity
+	classes   []gateway.Class
+	buildings []string
+	events    []string
+}
+
+// NewRouter returns the Router of a block that Validate found in order.
+func NewRouter(c Config, site *gateway.Site) *Router {
+	r := &Router{site: site}
+	if len(c.Routes) == 0 {
+		for _, to := range c.Receivers {
+			r.routes = append(r.routes, route{to: to.ID, events: eventNames})
+		}
+	}
+	for _, given := range c.Routes {
+		severity, _ := rules.ParseSeverity(given.Severity)
+		events := given.Events
+		if len(events) == 0 {
+			events = defaultEvents
+		}
+		for _, to := range given.To {
+			r.routes = append(r.routes, route{to, severity, given.Classes, given.Buildings, events})
+		}
+	}
+	return r
+}
+
+// Route appends to dst a notice for each receiver that is to hear of ev. ticket
+// is the open ticket of the alert, or nil. Nobody hears of an alert that is
+// hidden behind its cause.
+func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []Notice {
+	event := eventName(ev)
+	if event == "" || ev.Alert.Visibility != alerts.Shown {
+		return dst
+	}
+	f := r.site.Facility(ev.Alert.Facility)
+	if f == nil { // taken out of the site file: whoever was told of the alert is told of its end
+		f = &gateway.Facility{ID: ev.Alert.Facility}
+	}
+	var body []byte
+	var told []string
+	for _, rt := range r.routes {
+		if !rt.matches(event, ev.Alert, f) || slices.Contains(told, rt.to) {
+			continue
+		}
+		told = append(told, rt.to)
+		if body == nil {
+			body = r.body(event, ev, f, ticket)
+		}
+		dst = append(dst, Notice{
+			// The severity is part of the key because it can change more than
+			// once within a millisecond.
+			Key:      fmt.Sprintf("%s/%d/%s/%s/%d/%s", r.site.ID, ev.Alert.ID, event, ev.Alert.Severity, int64(ev.At), rt.to),
+			Receiver: rt.to, Alert: ev.Alert.ID, Event: event, Body: body, Made: ev.At,
+		})
+	}
+	return dst
+}
+
+// eventName returns what receivers call the event; "" for those nobody outside
+// is told of.
+func eventName(ev alerts.Event) string {
+	switch {
+	case ev.Announces():
+		return eventRaised
+	case ev.Kind == alerts.LevelChanged:
+		return eventLevel
+	case ev.Kind == alerts.Returned:
+		return eventReturned
+	case ev.Kind == alerts.Acknowledged:
+		return eventAcked
+	case ev.Kind == alerts.Withdrawn && ev.Alert.Cleared == ev.At:
+		return eventWithdrawn // one that had returned before has been told of
+	default:
+		return ""
+	}
+}
+
+// matches holds the worst severity the alert has had against the route: who
+// heard that it began also hears that it ended. Of a facility that no longer
+// exists class and building are not known; then every route matches.
+func (rt *route) matches(event string, a alerts.Alert, f *gateway.Facility) bool {
+	return a.Worst >= rt.severity && rt.hears(event, a) &&
+		(len(rt.classes) == 0 || f.Class == "" || slices.Contains(rt.classes, f.Class)) &&
+		(len(rt.buildings) == 0 || f.Class == "" || slices.Contains(rt.buildings, f.Building))
+}
+
+// hears reports whether the route names the event, or one that stands for it: an
+// alert that has become worse than ever may be news to this route, and who waits
+// for the end of an alert must not wait for ever.
+func (rt *route) hears(event string, a alerts.Alert) bool {
+	switch {
+	case slices.Contains(rt.events, event):
+		return true
+	case event == eventLevel:
+		return slices.Contains(rt.events, eventRaised) && a.Severity == a.Worst
+	case event == eventWithdrawn:
+		return slices.Contains(rt.events, eventReturned)
+	default:
+		return false
+	}
+}
+
+func (r *Router) body(event string, ev alerts.Event, f *gateway.Facility, ticket *tickets.Ticket) []byte {
+	b, err := json.Marshal(newMessage(r.site, event, ev, f, ticket))
+	if err != nil {
+		panic(fmt.Sprintf("a message that JSON cannot hold: %v", err)) // its types make that impossible
+	}
+	return b
+}
