@@ -1,0 +1,48 @@
+package store
+
+import (
+	"encoding/json"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/intact"
+)
+
+// Entry is one row of the journal: what happened, to what, by whom.
+type Entry struct {
+	Seq      int64              `json:"seq"` // set by the store, from 1 without gaps
+	Gateway  string             `json:"gateway"`
+	At       gateway.Instant    `json:"at"`
+	Kind     string             `json:"kind"` // alert.raised, ticket.accept, intact.down, gateway.started, …
+	Facility gateway.FacilityID `json:"facility,omitempty"`
+	By       string             `json:"by,omitempty"`
+	Body     json.RawMessage    `json:"body,omitempty"`
+	Hash     string             `json:"hash"` // set by the store: over this row and the hash before it
+}
+
+// Change is everything that one step of the loop has to say. It is written
+// whole or not at all.
+type Change struct {
+	At      gateway.Instant // also the heartbeat: the gateway was alive then
+	Entries []Entry
+	Alerts  []alerts.Alert   // as they are now
+	Tickets []tickets.Ticket // as they are now
+	Notices []notify.Notice
+	States  []intact.Event
+}
+
+// State is what the loop needs to go on where it stopped.
+type State struct {
+	Heartbeat  gateway.Instant  // the last sign of life; zero on a new store
+	Alerts     []alerts.Alert   // open ones
+	Tickets    []tickets.Ticket // open ones
+	LastAlert  alerts.ID
+	LastTicket tickets.ID
+	// Numbers holds the last ticket number of each day, by day "20260310".
+	Numbers map[string]int
+	// States holds for each facility the event in force at the start of the
+	// previous month and everything since.
+	States []intact.Event
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/intact"
+)
+
+// numbersKept is how far back the last ticket number of each day is looked up:
+// tickets are numbered by the day that is now, in whatever zone.
+const numbersKept = 7 * 24 * time.Hour
+
+// Load returns what the loop needs to go on where it stopped. Loc is the zone
+// in which months begin.
+func (db *DB) Load(ctx context.Context, now gateway.Instant, loc *time.Location) (State, error) {
+	s, err := db.load(ctx, now, loc)
+	if err != nil {
+		return State{}, fmt.Errorf("load state: %w", explain(err))
+	}
+	return s, nil
+}
+
+func (db *DB) load(ctx context.Context, now gateway.Instant, loc *time.Location) (s State, err error) {
+	h, err := readHead(ctx, db.read)
+	if err != nil {
+		return s, err
+	}
+	s.Heartbeat = h.heartbeat
+	if s.Alerts, err = alertTable.read(ctx, db.read, "WHERE closed = 0 ORDER BY id"); err != nil {
+		return s, err
+	}
+	if s.Tickets, err = ticketTable.read(ctx, db.read, "WHERE "+openTicket+" ORDER BY id"); err != nil {
+		return s, err
+	}
+	row := db.read.QueryRowContext(ctx, "SELECT coalesce((SELECT max(id) FROM alert), 0), coalesce((SELECT max(id) FROM ticket), 0)")
+	if err = row.Scan(&s.LastAlert, &s.LastTicket); err != nil {
+		return s, err
+	}
+	if s.Numbers, err = db.numbers(ctx, now); err != nil {
+		return s, err
+	}
+	t := now.In(loc)
+	from := gateway.InstantOf(time.Date(t.Year(), t.Month()-1, 1, 0, 0, 0, 0, loc))
+	s.States, err = db.states(ctx, "", from, sql.NullInt64{})
+	return s, err
+}
+
+// numbers returns the last number that was given out on each of the last days.
+func (db *DB) numbers(ctx context.Context, now gateway.Instant) (map[string]int, error) {
+	recent, err := ticketTable.read(ctx, db.read, "WHERE opened >= ?", now.Add(-numbersKept))
+	if err != nil {
+		return nil, err
+	}
+	last := make(map[string]int)
+	for _, t := range recent {
+		if day, n, ok := splitNumber(t.Number); ok {
+			last[day] = max(last[day], n)
+		}
+	}
+	return last, nil
+}
+
+// splitNumber takes the day and the count out of a number such as
+// WX20260310-0007.
+func splitNumber(number string) (day string, n int, ok bool) {
+	head, tail, found := strings.Cut(number, "-")
+	if !found || len(head) < len("20260310") {
+		return "", 0, false
+	}
+	n, err := strconv.Atoi(tail)
+	return head[len(head)-len("20260310"):], n, err == nil
+}
+
+// States returns the events of a facility, or of all for "", in the order in
+// which they were recorded: those in force at from, and those that took effect
+// after it and before to.
+func (db *DB) States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error) {
+	return db.states(ctx, facility, from, sql.NullInt64{Int64: int64(to), Valid: true})
+}
+
+func (db *DB) states(ctx context.Context, facility gateway.FacilityID, from gateway.Instant, to sql.NullInt64) ([]intact.Event, error) {
+	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective > ?2 AND (?3 IS NULL OR effective < ?3)
+		OR id IN (SELECT max(id) FROM state_event WHERE (?1 = '' OR facility = ?1) AND effective <= ?2 GROUP BY facility)
+		ORDER BY id`, facility, from, to)
+}
+
+// Query asks for a part of a list in the order of ids.
+type Query struct {
+	State string // "open", "closed" or "all"; "" is all
+	After int64  // only ids above it
+	Limit int
+}
+
+// openTicket is the condition of the index over open tickets, word for word.
+const openTicket = "state NOT IN ('closed', 'cancelled')"
+
+// Alerts returns the alerts that q asks for.
+func (db *DB) Alerts(ctx context.Context, q Query) ([]alerts.Alert, error) {
+	return find(ctx, db, alertTable, q, "closed = 0")
+}
+
+// Tickets returns the tickets that q asks for.
+func (db *DB) Tickets(ctx context.Context, q Query) ([]tickets.Ticket, error) {
+	return find(ctx, db, ticketTable, q, openTicket)
+}
+
+func find[T any](ctx context.Context, db *DB, t table[T], q Query, open string) ([]T, error) {
+	where := "WHERE id > ?"
+	switch q.State {
+	case "open":
+		where += " AND " + open
+	case "closed":
+		where += " AND NOT (" + open + ")"
+	case "", "all":
+	default:
+		return nil, fmt.Errorf("read %s: unknown state %q: want open, closed or all", t.name, q.State)
+	}
+	return t.read(ctx, db.read, where+" ORDER BY id LIMIT ?", q.After, q.Limit)
+}
