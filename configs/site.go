@@ -1,0 +1,136 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // small boxes come without the world's clocks
+
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/configs/yaml"
+	"github.com/intact-gateway/intact/drivers"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/telemetry/influx"
+)
+
+// Site is a site file as it is written.
+type Site struct {
+	Site     Estate `yaml:"site,required"`
+	HTTP     HTTP   `yaml:"http"`
+	Part     `yaml:",inline"`
+	Profiles []string        `yaml:"profiles"` // files of own profiles, as patterns relative to the site file
+	Rules    Rules           `yaml:"rules"`
+	Notify   notify.Config   `yaml:"notify"`
+	Tickets  tickets.Options `yaml:"tickets"`
+	Influx   *influx.Config  `yaml:"influx"`
+	Include  []string        `yaml:"include"` // files with more buses and facilities, as patterns relative to the site file
+}
+
+// Part is what an included file may hold, too.
+type Part struct {
+	Buses      []drivers.Bus `yaml:"buses,keyed"`
+	Facilities []Facility    `yaml:"facilities"`
+}
+
+// Estate names the site and says which clock and language people there go by.
+type Estate struct {
+	ID       string           `yaml:"id,required"`
+	Name     gateway.Text     `yaml:"name"`
+	Timezone string           `yaml:"timezone,required"`
+	Language gateway.Language `yaml:"language"` // default zh
+}
+
+// HTTP is where page and API are served.
+type HTTP struct {
+	Listen string `yaml:"listen"` // host:port, default 127.0.0.1:8080
+	Open   bool   `yaml:"open"`   // allow an address that others can reach; there is no login
+}
+
+// Facility is one facility, or one for each of Devices.
+type Facility struct {
+	ID          string              `yaml:"id,required"`
+	Class       gateway.Class       `yaml:"class"` // default that of the profile
+	Name        gateway.Text        `yaml:"name"`
+	Building    string              `yaml:"building"`
+	Place       string              `yaml:"place"`
+	Criticality gateway.Criticality `yaml:"criticality"`
+	Source      `yaml:",inline"`
+	Sources     []Source `yaml:"sources"` // instead of the one source above
+	Devices     []string `yaml:"devices"` // what {device} in id, name and topic stands for
+}
+
+// Source is where points of a facility come from.
+type Source struct {
+	Profile string        `yaml:"profile"`
+	Bus     string        `yaml:"bus"`
+	Unit    *int          `yaml:"unit"`   // Modbus
+	Topic   string        `yaml:"topic"`  // MQTT
+	Every   time.Duration `yaml:"every"`  // Modbus: over the profile's normal period
+	Expect  time.Duration `yaml:"expect"` // MQTT: how often a message must come
+}
+
+// Rules says which rules are held against the facilities.
+type Rules struct {
+	Packs []string                                           `yaml:"packs"` // those that ship; all if left out
+	Files []string                                           `yaml:"files"` // own, as patterns relative to the site file
+	Set   map[gateway.FacilityID]map[string]gateway.Quantity `yaml:"set"`   // params of facilities
+}
+
+// timezones are those worth suggesting.
+var timezones = []string{
+	"Asia/Shanghai", "Asia/Urumqi", "Asia/Hong_Kong", "Asia/Macau", "Asia/Taipei", "Asia/Singapore", "Asia/Tokyo", "Europe/Berlin", "Europe/London", "UTC",
+}
+
+// Validate reports mistakes in the names and the clock of the site.
+func (e *Estate) Validate(report gateway.Report) {
+	if !gateway.ValidID(e.ID) {
+		report("id", fmt.Sprintf("%q cannot be the id of a site", e.ID), "small letters, digits and -, such as lakeside")
+	}
+	if _, err := e.location(); err != nil {
+		report("timezone", err.Error(), yaml.Suggest(e.Timezone, timezones))
+	}
+	languages := []string{string(gateway.Chinese), string(gateway.English)}
+	if e.Language != "" && !slices.Contains(languages, string(e.Language)) {
+		report("language", fmt.Sprintf("unknown language %q", e.Language), yaml.Suggest(string(e.Language), languages))
+	}
+}
+
+// location returns the clock of the site. The machine's own is refused: a
+// gateway that is set up anew must not move its days and months.
+func (e *Estate) location() (*time.Location, error) {
+	loc, err := time.LoadLocation(e.Timezone)
+	if err != nil || e.Timezone == "" || e.Timezone == "Local" {
+		return nil, fmt.Errorf("unknown timezone %q", e.Timezone)
+	}
+	return loc, nil
+}
+
+// Validate reports an address that cannot be, or that others can reach although
+// nobody said so.
+func (h *HTTP) Validate(report gateway.Report) {
+	if h.Listen == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(h.Listen)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > 65535 {
+		report("listen", fmt.Sprintf("%q is not an address", h.Listen), "host:port, such as 127.0.0.1:8080")
+		return
+	}
+	if ip := net.ParseIP(host); !h.Open && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		report("listen", fmt.Sprintf("%s can be reached by others, and there is no login", h.Listen), "listen on 127.0.0.1 behind a reverse proxy with a login, or say open: true")
+	}
+}
+
+// device is the placeholder for the names in Facility.Devices.
+const device = "{device}"
+
+// one returns the facility for the device called name.
+func (f Facility) one(name string) Facility {
+	put := func(s string) string { return strings.ReplaceAll(s, device, name) }
+	f.ID, f.Name = put(f.ID), gateway.Text{ZH: put(f.Name.ZH), EN: put(f.Name.EN)}
+	return f
+}
