@@ -1,0 +1,91 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// command is an act of a person. The loop runs do; done hears of it after the
+// commit, or at once if do refuses.
+type command struct {
+	do   func(now gateway.Instant) error
+	done answer
+}
+
+// answer receives nil once the step it belongs to is on disk.
+type answer chan error
+
+func (p *Pipeline) execute(c command) {
+	if err := c.do(p.clock.now()); err != nil {
+		c.done <- err
+		return
+	}
+	p.answers = append(p.answers, c.done)
+}
+
+// act runs do in the loop and returns after what it changed is on disk. If ctx
+// ends first, the act may still happen.
+func (p *Pipeline) act(ctx context.Context, do func(now gateway.Instant) error) error {
+	c := command{do: do, done: make(answer, 1)}
+	select {
+	case p.commands <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Ack acknowledges the open alert id in the name of by. It returns the alert as
+// it is then; the errors are those of alerts.Book.Ack, or of the store.
+func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (a alerts.Alert, err error) {
+	err = p.act(ctx, func(now gateway.Instant) error {
+		events, err := p.parts.Book.Ack(p.events[:0], id, by, note, now)
+		if err != nil {
+			return err
+		}
+		p.events = events
+		a = events[0].Alert
+		p.applyEvents()
+		return nil
+	})
+	return a, err
+}
+
+// MoveTicket makes the move m on the open ticket id. It returns the ticket as
+// it is then; the errors are those of tickets.Desk.Move, or of the store.
+func (p *Pipeline) MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (t tickets.Ticket, err error) {
+	err = p.act(ctx, func(now gateway.Instant) error {
+		m.At = now
+		jobs, err := p.parts.Desk.Move(p.jobs[:0], id, m)
+		return p.took(&t, jobs, err)
+	})
+	return t, err
+}
+
+// OpenTicket opens a ticket that a person asks for, or adds to the open one of
+// the same facility and fault family.
+func (p *Pipeline) OpenTicket(ctx context.Context, r tickets.Request) (t tickets.Ticket, err error) {
+	err = p.act(ctx, func(now gateway.Instant) error {
+		jobs, err := p.parts.Desk.Open(p.jobs[:0], r, now)
+		return p.took(&t, jobs, err)
+	})
+	return t, err
+}
+
+func (p *Pipeline) took(t *tickets.Ticket, jobs []tickets.Event, err error) error {
+	if err != nil {
+		return err
+	}
+	p.jobs = jobs
+	*t = jobs[0].Ticket
+	p.recordJobs(jobs)
+	return nil
+}

@@ -1,0 +1,267 @@
+// Package pipeline is the way of a sample: from the sources through the latest
+// table and the rules to alerts, tickets and the intact rate, onto the disk and
+// only then to the outside.
+//
+// One goroutine, the loop, owns all live state: the latest table, the rule
+// engine, the alert book, the ticket desk and the meter need no lock, and time
+// comes to them as an argument. A second goroutine, the recorder, writes what
+// the loop has decided, many steps in one transaction. Everybody else reads an
+// immutable Snapshot, or sends a command that is answered after its commit.
+//
+// What it promises:
+//   - A transition is written before anybody is told. If the disk fails for
+//     longer than a moment, telling wins over writing: notices then go out
+//     from memory, what could not be written is kept for later as far as
+//     memory allows, and the gateway raises an alert about itself.
+//   - A change of a discrete point always reaches the rules. Analog samples
+//     may give way to newer ones of the same point under overload; counted.
+//   - A point that has a maximum age and is not heard of for that long becomes
+//     stale by itself, whatever the driver does.
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/gateway/store"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// How often the loop does what no sample or timer asks for.
+const (
+	heartbeatEvery = 10 * time.Second
+	sweepEvery     = time.Second            // stale points, self checks, a fresh snapshot
+	publishAtLeast = 100 * time.Millisecond // between two snapshots in a storm
+)
+
+// Parts is what the loop owns once Run is called. Nobody else may touch it
+// from then on, except the Store.
+type Parts struct {
+	Site   *gateway.Site
+	Engine *rules.Engine
+	Book   *alerts.Book
+	Desk   *tickets.Desk
+	Meter  *intact.Meter
+	Router *notify.Router
+	Store  Store
+}
+
+// Store is what the recorder needs of the database.
+type Store interface {
+	notify.Outbox
+	Commit(ctx context.Context, changes ...store.Change) error
+}
+
+// Options are what a Pipeline is told from outside; the zero value works.
+type Options struct {
+	Log *slog.Logger
+	// Gateway is written into every journal row.
+	Gateway string
+	// Export takes every batch after the rules have seen it. It must neither
+	// block nor keep the slice.
+	Export func([]gateway.Sample)
+	// Notices is called when notices are waiting to be sent.
+	Notices func()
+	// Health tells once a second how the gateway's own parts do, by point of
+	// the Self facility. The store's own point is told by the recorder.
+	Health func() map[string]bool
+	// Began is written as the first journal entries, with what the meter made
+	// of the time the gateway was not running.
+	Began []intact.Event
+}
+
+// Pipeline is the running heart of a gateway.
+type Pipeline struct {
+	parts Parts
+	o     Options
+	clock *clock
+
+	wake     chan struct{}
+	commands chan command
+
+	mu    sync.Mutex
+	rings []*ring
+
+	snapshot atomic.Pointer[Snapshot]
+	recorder *recorder
+
+	// What follows belongs to the loop goroutine.
+	arrived  []gateway.Instant // by PointRef: when the newest sample came
+	heardBy  []int32           // facility index by PointRef; -1 for points that say nothing of the device
+	heard    []gateway.Instant
+	self     map[string]gateway.PointRef
+	batch    []gateway.Sample
+	swept    []gateway.Sample
+	changes  []rules.Change
+	events   []alerts.Event
+	jobs     []tickets.Event
+	spans    []intact.Event
+	notices  []notify.Notice
+	pending  store.Change
+	answers  []answer
+	stats    Stats
+	dirty    bool // a transition since the last snapshot
+	lastBeat gateway.Instant
+}
+
+// New returns a Pipeline that owns parts. It starts nothing.
+func New(parts Parts, o Options) *Pipeline {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pipeline{
+		parts:    parts,
+		o:        o,
+		clock:    newClock(),
+		wake:     make(chan struct{}, 1),
+		commands: make(chan command),
+		arrived:  make([]gateway.Instant, parts.Site.Len()),
+		heardBy:  make([]int32, parts.Site.Len()),
+		heard:    make([]gateway.Instant, len(parts.Site.Facilities())),
+		self:     make(map[string]gateway.PointRef),
+	}
+	p.stats.Breaches = make(map[string]uint64)
+	p.recorder = newRecorder(parts.Store, o.Log, o.Notices)
+	start := p.clock.now()
+	for ref, pt := range parts.Site.Points() {
+		p.arrived[ref] = start
+		p.heardBy[ref] = int32(parts.Site.FacilityIndex(pt.Facility))
+		if pt.Role == gateway.LinkPoint || pt.Facility == gateway.Self {
+			p.heardBy[ref] = -1
+		}
+		if pt.Facility == gateway.Self {
+			p.self[pt.Name] = ref
+		}
+	}
+	p.publish(start)
+	return p
+}
+
+// Outbox returns where senders find the notices to send: those in the store,
+// and those that could not be written while it fails.
+func (p *Pipeline) Outbox() notify.Outbox { return p.recorder.outbox }
+
+// Snapshot returns the newest state of everything.
+func (p *Pipeline) Snapshot() *Snapshot { return p.snapshot.Load() }
+
+// Intake returns the function through which the source named name gives its
+// samples. It copies them and returns at once, unless the ring of the source is
+// full of changes that must not be lost: then it waits for the loop.
+func (p *Pipeline) Intake(name string) func([]gateway.Sample) {
+	r := newRing(p.parts.Site, func() {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	})
+	p.mu.Lock()
+	p.rings = append(p.rings, r)
+	p.mu.Unlock()
+	return r.put
+}
+
+// Run is the loop. It returns after ctx has ended, what the sources had given
+// is worked off, and every transition is written or the recorder has given up.
+func (p *Pipeline) Run(ctx context.Context) error {
+	recorded := make(chan struct{})
+	go func() {
+		defer close(recorded)
+		p.recorder.run()
+	}()
+	p.begin()
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		timer.Reset(p.untilNext())
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+			p.takeSamples()
+		case c := <-p.commands:
+			p.execute(c)
+		case <-tick.C:
+			p.sweep()
+		case <-timer.C:
+		}
+		p.finishStep()
+	}
+	p.takeSamples()
+	p.finishStep()
+	for _, r := range p.sources() {
+		r.close()
+	}
+	p.recorder.close()
+	<-recorded
+	return nil
+}
+
+// begin writes what is known before the first sample: that the gateway started
+// and how the time since its last sign of life counts.
+func (p *Pipeline) begin() {
+	now := p.clock.now()
+	p.entry(now, "gateway.started", gateway.Self, "", nil)
+	p.recordSpans(p.o.Began)
+	p.events = p.parts.Book.Withdraw(p.events[:0], now)
+	p.applyEvents()
+	p.lastBeat = now
+	p.finishStep()
+}
+
+func (p *Pipeline) sources() []*ring {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.rings)
+}
+
+// untilNext returns how long the loop may sleep before a hold time, a settle
+// time or a deadline passes, or before a waiting snapshot is due.
+func (p *Pipeline) untilNext() time.Duration {
+	now := p.clock.now()
+	wait := time.Hour
+	for _, next := range []func() (gateway.Instant, bool){p.parts.Engine.Next, p.parts.Book.Next, p.parts.Desk.Next} {
+		if at, ok := next(); ok {
+			wait = min(wait, at.Sub(now))
+		}
+	}
+	if p.dirty {
+		wait = min(wait, p.Snapshot().At.Add(publishAtLeast).Sub(now))
+	}
+	return max(wait, 0)
+}
+
+func (p *Pipeline) takeSamples() {
+	for _, r := range p.sources() {
+		p.batch = r.take(p.batch[:0])
+		p.observe(p.batch)
+		if p.o.Export != nil && len(p.batch) > 0 {
+			p.o.Export(p.batch)
+		}
+	}
+}
+
+// finishStep lets time pass for everybody, hands what was decided to the
+// recorder and shows it.
+func (p *Pipeline) finishStep() {
+	now := p.clock.now()
+	p.advance(now)
+	if len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {
+		p.pending.At = now
+		p.lastBeat = now
+		p.recorder.put(job{change: p.pending, answers: p.answers})
+		p.pending, p.answers = store.Change{}, nil
+	}
+	if p.dirty && now.Sub(p.Snapshot().At) >= publishAtLeast {
+		p.publish(now)
+	}
+}
