@@ -1,0 +1,92 @@
+package web
+
+import (
+	"strconv"
+
+	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/gateway/pipeline"
+)
+
+// ratesView is the intact rate of today and of this month: over all, and by
+// class and building.
+type ratesView struct {
+	Today, Month rateView
+	Rows         []rateRow
+}
+
+// rateRow is one class or one building.
+type rateRow struct {
+	Heading      string // over the first row of its kind
+	Name         string
+	Facilities   int
+	Today, Month rateView
+	Fine         bool // on target with enough data: a phone may leave it out
+}
+
+// rateView is one rate. A rate without data says so and is neither good nor bad.
+type rateView struct {
+	Label   string
+	Text    string // "98.61%", or that there are no data
+	State   string // pass, fail or none, and thin
+	Verdict string
+	Bar     string // 0 to 100: where the rate lies between 90 and 100 %
+}
+
+// ratesOf makes the table: first the classes, then the buildings, each in the
+// order of the site file.
+func ratesOf(snap *pipeline.Snapshot, w words) ratesView {
+	var v ratesView
+	kinds := []struct {
+		heading string
+		by      grouping
+	}{
+		{w.T("rate.class"), groupings["class"]},
+		{w.T("rate.building"), groupings["building"]},
+	}
+	for n, kind := range kinds {
+		today, allToday := addUp(snap.Site, snap.Today, kind.by)
+		month, allMonth := addUp(snap.Site, snap.Month, kind.by)
+		if n == 0 {
+			v.Today, v.Month = rateOf(allToday.tally, w), rateOf(allMonth.tally, w)
+			v.Today.Label, v.Month.Label = w.T("rate.today"), w.T("rate.month")
+		}
+		for i := range today {
+			row := rateRow{
+				Name: today[i].name.In(w.lang), Facilities: today[i].facilities,
+				Today: rateOf(today[i].tally, w), Month: rateOf(month[i].tally, w),
+			}
+			if n == 1 {
+				row.Name = buildingName(today[i].key, w)
+			}
+			if i == 0 {
+				row.Heading = kind.heading
+			}
+			row.Fine = row.Today.State == "pass" && row.Month.State == "pass"
+			v.Rows = append(v.Rows, row)
+		}
+	}
+	return v
+}
+
+// rateOf judges by the exact integers, never by the number that is shown.
+func rateOf(t intact.Tally, w words) rateView {
+	if t.Required() == 0 {
+		return rateView{Text: w.T("rate.none"), State: "none", Verdict: w.T("rate.none"), Bar: "0"}
+	}
+	v := rateView{Text: t.Percent() + "%", State: "fail", Verdict: w.T("rate.fail"), Bar: barOf(t)}
+	if t.Pass(target) {
+		v.State, v.Verdict = "pass", w.T("rate.pass")
+	}
+	if !sufficient(t) {
+		v.State += " thin"
+		v.Verdict = w.T("rate.thin")
+	}
+	return v
+}
+
+// barOf maps 90 to 100 % onto 0 to 100: between 0 and 90 there is nothing left
+// to tell apart.
+func barOf(t intact.Tally) string {
+	up := 1 - float64(t.Down)/float64(t.Required())
+	return strconv.FormatFloat(max(0, (up-0.9)*1000), 'f', 1, 64)
+}

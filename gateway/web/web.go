@@ -1,0 +1,164 @@
+// Package web is the face of the gateway: one page for people and a JSON API
+// for programs, on net/http alone.
+//
+// It owns no state. Everything it shows comes from the newest
+// pipeline.Snapshot or, for what is over, from the store; every act of a person
+// goes to the Desk and is answered after it is on disk. So a slow or hostile
+// client can hold up nobody but itself: a reader of the live stream that falls
+// behind is given a later difference, never a queue.
+//
+// What it promises:
+//   - A value that is bad is null with its reason in JSON and a dash on the
+//     page. It is never shown as 0, and a page that has lost its gateway says so.
+//   - Reading, acknowledging and moving tickets work without JavaScript, and
+//     nothing is loaded from anywhere else.
+//   - Text that came from outside is escaped by html/template; the policy sent
+//     with every page forbids inline script and style.
+//
+// It must not decide anything: what a move or an acknowledgement means is the
+// business of packages alerts and tickets.
+package web
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/gateway/pipeline"
+	"github.com/intact-gateway/intact/gateway/store"
+)
+
+// Desk is where the live state is read and where people act.
+type Desk interface {
+	// Snapshot returns the newest state, never nil.
+	Snapshot() *pipeline.Snapshot
+	// Changed returns a channel that is closed when there is a newer snapshot
+	// than s.
+	Changed(s *pipeline.Snapshot) <-chan struct{}
+	Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error)
+	MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (tickets.Ticket, error)
+	OpenTicket(ctx context.Context, r tickets.Request) (tickets.Ticket, error)
+}
+
+// History answers for what is no longer in the snapshot.
+type History interface {
+	Journal(ctx context.Context, after int64, limit int) ([]store.Entry, error)
+	Alerts(ctx context.Context, q store.Query) ([]alerts.Alert, error)
+	Tickets(ctx context.Context, q store.Query) ([]tickets.Ticket, error)
+	// States returns the events of one facility, or of all for "", from the
+	// event in force at from up to to.
+	States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error)
+}
+
+// Options are what the handler is told from outside; the zero value works.
+type Options struct {
+	Log     *slog.Logger
+	Metrics http.Handler           // served at /metrics; nil for none
+	Now     func() gateway.Instant // default the wall clock
+	Version string                 // shown at the foot of the page
+	// Streams is how many clients may listen to the live stream at a time;
+	// default 64.
+	Streams int
+	// Done ends the live streams when it is closed, so that a server that
+	// waits for its connections to end can stop.
+	Done <-chan struct{}
+}
+
+// bodyLimit is how many bytes of a request are read.
+const bodyLimit = 1 << 20
+
+// actLimit is how long a person waits for the disk.
+const actLimit = 10 * time.Second
+
+// server holds what all requests share. Nothing of it changes after New but the
+// count of streams.
+type server struct {
+	desk    Desk
+	history History
+	o       Options
+	assets  *assets
+	pages   *template.Template
+	streams atomic.Int32
+}
+
+// New returns the handler of every route. It starts no goroutine of its own.
+// The server that runs it sets the time limits for headers and bodies; it must
+// not set one for writing, which the live stream would run into.
+func New(d Desk, h History, o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = func() gateway.Instant { return gateway.InstantOf(time.Now()) }
+	}
+	if o.Streams == 0 {
+		o.Streams = 64
+	}
+	a := loadAssets()
+	s := &server{desk: d, history: h, o: o, assets: a, pages: a.pages()}
+	return s.guard(s.routes())
+}
+
+// routes is the list of everything that can be asked for.
+func (s *server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.overview)
+	mux.HandleFunc("GET /facilities/{id}/points", s.facilityPoints)
+	mux.HandleFunc("POST /name", s.nameForm)
+	mux.HandleFunc("POST /alerts/{id}/ack", s.ackForm)
+	mux.HandleFunc("POST /tickets", s.openForm)
+	mux.HandleFunc("POST /tickets/{id}/{event}", s.moveForm)
+	mux.HandleFunc("GET /assets/{name}", s.assets.serve)
+
+	mux.HandleFunc("GET /api/v1/facilities", s.api(s.listFacilities))
+	mux.HandleFunc("GET /api/v1/facilities/{id}", s.api(s.getFacility))
+	mux.HandleFunc("GET /api/v1/points", s.api(s.listPoints))
+	mux.HandleFunc("GET /api/v1/alerts", s.api(s.listAlerts))
+	mux.HandleFunc("GET /api/v1/alerts/{id}", s.api(s.getAlert))
+	mux.HandleFunc("POST /api/v1/alerts/{id}/ack", s.api(s.ackAlert))
+	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets))
+	mux.HandleFunc("GET /api/v1/tickets/{id}", s.api(s.getTicket))
+	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))
+	mux.HandleFunc("POST /api/v1/tickets/{id}/{event}", s.api(s.moveTicket))
+	mux.HandleFunc("GET /api/v1/intact", s.api(s.intactRate))
+	mux.HandleFunc("GET /api/v1/journal", s.journal)
+	mux.HandleFunc("GET /api/v1/stream", s.stream)
+
+	mux.HandleFunc("GET /healthz", s.alive)
+	mux.HandleFunc("GET /readyz", s.ready)
+	if s.o.Metrics != nil {
+		mux.Handle("GET /metrics", s.o.Metrics)
+	}
+	return mux
+}
+
+// api makes a handler of f, which returns what is to be answered as JSON, or
+// why not.
+func (s *server) api(f func(r *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer, err := f(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, "application/json", answer)
+	}
+}
+
+// refuse answers err as a problem document. What is not a fault of the request
+// is logged in full; the client learns no more than that it happened.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.o.Log.Error("request not served", "method", r.Method, "path", r.URL.Path, "err", err)
+	}
+	p.write(w)
+}
