@@ -1,0 +1,33 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/intact-gateway/intact/alerts/notify"
+)
+
+// What is known of the way to the receivers.
+var (
+	notices        = family("notify_total", "Attempts to send a notice by how they ended, and notices given up, since the gateway started.", "receiver", "result")
+	receiverFailed = family("notify_failing", "Whether the last attempt to send a notice to the receiver failed, 1 or 0.", "receiver")
+)
+
+// deliveries is the collector of what the senders count.
+type deliveries struct{ senders []*notify.Sender }
+
+// Describe implements prometheus.Collector.
+func (deliveries) Describe(ch chan<- *prometheus.Desc) {
+	ch <- notices
+	ch <- receiverFailed
+}
+
+// Collect implements prometheus.Collector.
+func (c deliveries) Collect(ch chan<- prometheus.Metric) {
+	for _, sender := range c.senders {
+		r, s := sender.Receiver(), sender.Stats()
+		counter(ch, notices, float64(s.Sent), r, "sent")
+		counter(ch, notices, float64(s.Failed), r, "failed")
+		counter(ch, notices, float64(s.Dead), r, "dead")
+		gauge(ch, receiverFailed, truth(s.Failing), r)
+	}
+}

@@ -1,0 +1,34 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/intact-gateway/intact/gateway/telemetry/influx"
+)
+
+// What is known of the way to InfluxDB.
+var (
+	influxSamples  = family("influx_samples_total", "Samples by what InfluxDB made of them, since the gateway started.", "result")
+	influxBuffered = family("influx_buffered_samples", "Samples in memory that InfluxDB has not yet taken.")
+	influxUp       = family("influx_up", "Whether InfluxDB takes samples right now, 1 or 0.")
+)
+
+// exports is the collector of what the InfluxDB writer counts.
+type exports struct{ stats func() influx.Stats }
+
+// Describe implements prometheus.Collector.
+func (exports) Describe(ch chan<- *prometheus.Desc) {
+	ch <- influxSamples
+	ch <- influxBuffered
+	ch <- influxUp
+}
+
+// Collect implements prometheus.Collector.
+func (c exports) Collect(ch chan<- prometheus.Metric) {
+	s := c.stats()
+	counter(ch, influxSamples, float64(s.Written), "written")
+	counter(ch, influxSamples, float64(s.Dropped), "dropped")
+	counter(ch, influxSamples, float64(s.Rejected), "rejected")
+	gauge(ch, influxBuffered, float64(s.Buffered))
+	gauge(ch, influxUp, truth(s.LastError == ""))
+}
