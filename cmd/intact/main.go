@@ -1,0 +1,53 @@
+// Command intact watches the equipment of a building: it reads Modbus devices
+// and MQTT sensors, holds every sample against rules, raises alerts, opens
+// repair tickets and accounts for the facility-intact rate.
+//
+// It exits with 0 when done, 1 when the input or the site is at fault and 2 on
+// wrong use. Errors go to standard error, data to standard output.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is built.
+var version = "unreleased"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:]))
+}
+
+func execute(ctx context.Context, args []string) int {
+	understood := false
+	root := &cobra.Command{
+		Use:           "intact",
+		Short:         "Watches a building's equipment: faults, alerts, tickets, facility-intact rate",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Whatever fails before this is reached is a mistake in the call.
+		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
+	}
+	root.AddCommand(demoCommand(), runCommand(), checkCommand(), simulateCommand(), versionCommand())
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case !understood:
+		fmt.Fprintf(os.Stderr, "intact: %v\n\n%s", err, cmd.UsageString())
+		return 2
+	default:
+		fmt.Fprintln(os.Stderr, "intact:", err)
+		return 1
+	}
+}

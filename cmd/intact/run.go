@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/gateway/app"
+)
+
+// places is where a gateway listens and keeps its data: flags of several
+// commands.
+type places struct{ config, listen, data string }
+
+func (p *places) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.listen, "listen", "", "address of page and API, over the site file's")
+	cmd.Flags().StringVar(&p.data, "data", "", "directory of the database (default intact-data beside the site file)")
+}
+
+func runCommand() *cobra.Command {
+	var p places
+	cmd := &cobra.Command{
+		Use:   "run --config site.yaml",
+		Short: "Watch the building that the site file describes",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(p.config, cmd.ErrOrStderr(), os.LookupEnv)
+			if err != nil {
+				return err
+			}
+			if p.data == "" {
+				p.data = filepath.Join(filepath.Dir(p.config), "intact-data")
+			}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			a, err := app.New(app.Options{Config: c, Data: p.data, Listen: p.listen, Version: version, Log: log})
+			if err != nil {
+				return err
+			}
+			return a.Run(cmd.Context())
+		},
+	}
+	p.flags(cmd)
+	cmd.Flags().StringVar(&p.config, "config", "", "the site file")
+	must(cmd.MarkFlagRequired("config"))
+	return cmd
+}
+
+// must takes the error of a call that can only fail if this program is wrong.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// load reads a site file and prints every mistake and warning to w.
+func load(path string, w io.Writer, env func(string) (string, bool)) (*configs.Config, error) {
+	c, err := configs.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), configs.Options{Env: env})
+	var faults *configs.Errors
+	if errors.As(err, &faults) {
+		fmt.Fprintln(w, faults)
+		return nil, fmt.Errorf("%s: %d mistakes", path, len(faults.Problems))
+	}
+	return c, err
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "intact", version) },
+	}
+}

@@ -1,0 +1,37 @@
+"""A Modbus TCP server for the tests, made of pymodbus and nothing of ours.
+
+It listens on the port given, prints "ready" and then takes lines on standard
+input: UNIT FC ADDRESS WORD [WORD ...], decimal, FC 3 for holding and 4 for
+input registers. Each line is answered with "ok".
+"""
+import asyncio
+import sys
+
+from pymodbus.datastore import (ModbusSequentialDataBlock, ModbusServerContext,
+                                ModbusSlaveContext)
+from pymodbus.server.async_io import StartAsyncTcpServer
+
+
+def slave():
+    block = lambda: ModbusSequentialDataBlock(0, [0] * 65536)
+    return ModbusSlaveContext(di=block(), co=block(), hr=block(), ir=block(), zero_mode=True)
+
+
+async def main():
+    units = {n: slave() for n in range(1, 5)}
+    context = ModbusServerContext(slaves=units, single=False)
+    server = asyncio.create_task(StartAsyncTcpServer(context=context, address=("127.0.0.1", int(sys.argv[1]))))
+    await asyncio.sleep(0.3)
+    print("ready", flush=True)
+    loop = asyncio.get_running_loop()
+    while True:
+        line = await loop.run_in_executor(None, sys.stdin.readline)
+        if not line:
+            server.cancel()
+            return
+        unit, fc, address, *words = map(int, line.split())
+        context[unit].setValues(fc, address, words)
+        print("ok", flush=True)
+
+
+asyncio.run(main())

@@ -1,0 +1,101 @@
+package app_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/intact-gateway/intact/"
+
+// allowed says which of our own packages each package may import directly, and
+// why. A package that is not listed may not exist.
+var allowed = map[string]struct {
+	may []string
+	why string
+}{
+	"gateway":                   {nil, "the words depend on nothing"},
+	"drivers/modbus":            {[]string{"gateway"}, "a driver turns bytes into samples and knows nothing else"},
+	"drivers/mqtt":              {[]string{"gateway"}, "a driver turns bytes into samples and knows nothing else"},
+	"drivers":                   {[]string{"gateway", "drivers/modbus", "drivers/mqtt"}, "drivers never see rules or alerts"},
+	"rules":                     {[]string{"gateway"}, "rules never see drivers"},
+	"alerts":                    {[]string{"gateway", "rules"}, "an alert follows a rule, not the reverse"},
+	"alerts/tickets":            {[]string{"gateway", "rules", "alerts"}, "a ticket follows an alert, not the reverse"},
+	"alerts/notify":             {[]string{"gateway", "rules", "alerts", "alerts/tickets"}, "a notice tells of an alert and its ticket"},
+	"gateway/intact":            {[]string{"gateway", "rules", "alerts"}, "the rate is counted from alerts, whoever stores them"},
+	"gateway/store":             {[]string{"gateway", "rules", "alerts", "alerts/tickets", "alerts/notify", "gateway/intact"}, "the store keeps what others decide"},
+	"gateway/pipeline":          {[]string{"gateway", "rules", "alerts", "alerts/tickets", "alerts/notify", "gateway/intact", "gateway/store"}, "the loop joins the machines, and no driver, page or file"},
+	"gateway/telemetry/influx":  {[]string{"gateway"}, "an output sees samples only"},
+	"gateway/telemetry/metrics": {[]string{"gateway", "rules", "drivers", "alerts", "alerts/notify", "alerts/tickets", "gateway/intact", "gateway/pipeline", "gateway/telemetry/influx"}, "metrics read what others count"},
+	"gateway/web":               {[]string{"gateway", "rules", "alerts", "alerts/tickets", "gateway/intact", "gateway/pipeline", "gateway/store"}, "pages read the snapshot and send commands"},
+	"configs":                   {[]string{"gateway", "drivers", "rules", "alerts/tickets", "alerts/notify", "gateway/telemetry/influx", "configs/yaml"}, "configs knows every part's configuration and no running part"},
+	"configs/yaml":              {[]string{"gateway"}, "decoding knows positions, not meaning"},
+	"simulators/plant":          {[]string{"gateway"}, "physics knows no wire"},
+	"simulators/modbus":         {[]string{"gateway", "drivers", "simulators/plant"}, "the simulator reads profiles as data and never uses the driver's codec"},
+	"simulators/mqtt":           {nil, "a broker and a publisher"},
+	"simulators":                {[]string{"gateway", "drivers", "simulators/plant", "simulators/modbus", "simulators/mqtt"}, "a simulated building never sees the gateway that watches it"},
+	"gateway/app":               {[]string{"*"}, "app builds every part"},
+	"cmd/intact":                {[]string{"*"}, "the command wires app, configs and simulators"},
+}
+
+// onlyFrom says who alone may import a package or a mandated library.
+var onlyFrom = map[string]struct {
+	may []string
+	why string
+}{
+	module + "configs":                               {[]string{"gateway/app", "cmd/intact"}, "parts take their configuration, they do not look for it"},
+	module + "gateway/app":                           {[]string{"cmd/intact"}, "nobody but the command starts a gateway"},
+	module + "simulators":                            {[]string{"cmd/intact"}, "simulators are not part of the product"},
+	"github.com/goburrow/modbus":                     {[]string{"drivers/modbus"}, "its transports hold faults that only our transport fences in"},
+	"github.com/eclipse/paho.mqtt.golang":            {[]string{"drivers/mqtt", "simulators/mqtt"}, "its faults are fenced in once"},
+	"github.com/influxdata/influxdb-client-go/v2":    {[]string{"gateway/telemetry/influx"}, "its asynchronous writer loses points"},
+	"github.com/prometheus/client_golang/prometheus": {[]string{"gateway/telemetry/metrics"}, "other parts count; one part exports"},
+	"modernc.org/sqlite":                             {[]string{"gateway/store"}, "one owner of the database"},
+	"github.com/goccy/go-yaml":                       {[]string{"configs/yaml", "configs"}, "owners of configuration never see YAML"},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		pkg, imports := strings.TrimPrefix(words[0], module), words[1:]
+		rule, known := allowed[pkg]
+		if !known {
+			t.Errorf("%s is not in the list: say what it may import and why", pkg)
+			continue
+		}
+		for _, imp := range imports {
+			own, ours := strings.CutPrefix(imp, module)
+			if ours && !permitted(rule.may, own) {
+				t.Errorf("%s imports %s: %s", pkg, own, rule.why)
+			}
+			if owner, limited := onlyFrom[imp]; limited && !permitted(owner.may, pkg) {
+				t.Errorf("%s imports %s, which only %v may: %s", pkg, imp, owner.may, owner.why)
+			}
+		}
+	}
+}
+
+func permitted(list []string, pkg string) bool {
+	for _, p := range list {
+		if p == pkg || p == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{.Doc}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if pkg, doc, _ := strings.Cut(strings.TrimSpace(line), "|"); doc == "" {
+			t.Errorf("%s has no package comment", pkg)
+		}
+	}
+}
