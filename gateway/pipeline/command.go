@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -14,6 +15,9 @@ type command struct {
 	do   func(now gateway.Instant) error
 	done answer
 }
+
+// ErrStopped is what a command gets once the loop has ended.
+var ErrStopped = errors.New("the gateway is stopping")
 
 // answer receives nil once the step it belongs to is on disk.
 type answer chan error
@@ -32,6 +36,8 @@ func (p *Pipeline) act(ctx context.Context, do func(now gateway.Instant) error) 
 	c := command{do: do, done: make(answer, 1)}
 	select {
 	case p.commands <- c:
+	case <-p.stopped:
+		return ErrStopped
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/store"
@@ -75,9 +76,15 @@ func (b *outbox) written(ctx context.Context, changes []store.Change) {
 // none.
 func (b *outbox) Due(ctx context.Context, receiver string, now gateway.Instant, limit int) ([]notify.Notice, gateway.Instant, error) {
 	var due []notify.Notice
+	waits := make(map[alerts.ID]bool) // alerts with an earlier notice that waits to be tried again
 	b.mu.Lock()
 	for _, k := range b.order {
-		if n, ok := b.held[k]; ok && n.Receiver == receiver && n.Due <= now && len(due) < limit {
+		n, ok := b.held[k]
+		switch {
+		case !ok || n.Receiver != receiver || waits[n.Alert]:
+		case n.Due > now:
+			waits[n.Alert] = true
+		case len(due) < limit:
 			due = append(due, n)
 		}
 	}

@@ -87,6 +87,7 @@ type Pipeline struct {
 
 	wake     chan struct{}
 	commands chan command
+	stopped  chan struct{} // closed when the loop takes no more commands
 
 	mu    sync.Mutex
 	rings []*ring
@@ -124,6 +125,7 @@ func New(parts Parts, o Options) *Pipeline {
 		clock:    newClock(),
 		wake:     make(chan struct{}, 1),
 		commands: make(chan command),
+		stopped:  make(chan struct{}),
 		arrived:  make([]gateway.Instant, parts.Site.Len()),
 		heardBy:  make([]int32, parts.Site.Len()),
 		heard:    make([]gateway.Instant, len(parts.Site.Facilities())),
@@ -196,6 +198,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		}
 		p.finishStep()
 	}
+	close(p.stopped)
 	p.takeSamples()
 	p.finishStep()
 	for _, r := range p.sources() {

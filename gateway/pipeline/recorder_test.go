@@ -130,22 +130,23 @@ func TestWithADeadDiskNoticesGoOutFromMemoryOnce(t *testing.T) {
 		n := notify.Notice{Key: "k", Receiver: "desk"}
 		r.put(say("a", n))
 		synctest.Wait()
-		if due, _, _ := r.outbox.Due(t.Context(), "desk", 0, 10); len(due) != 0 {
+		if due, _, _ := r.outbox.Due(context.Background(), "desk", 0, 10); len(due) != 0 {
 			t.Error("told before the disk had a second try")
 		}
 		time.Sleep(3 * retryEvery)
-		due, _, _ := r.outbox.Due(t.Context(), "desk", 0, 10)
+		due, _, _ := r.outbox.Due(context.Background(), "desk", 0, 10)
 		if len(due) != 1 || due[0].Key != "k" {
 			t.Fatalf("due from memory: %v", due)
 		}
-		if err := r.outbox.Settle(t.Context(), notify.Outcome{Key: "k"}); err != nil {
+		if err := r.outbox.Settle(context.Background(), notify.Outcome{Key: "k"}); err != nil {
 			t.Fatal(err)
 		}
-		if due, _, _ := r.outbox.Due(t.Context(), "desk", 0, 10); len(due) != 0 {
+		if due, _, _ := r.outbox.Due(context.Background(), "desk", 0, 10); len(due) != 0 {
 			t.Errorf("due again: %v", due)
 		}
 		d.breaks(nil)
 		time.Sleep(3 * retryEvery)
+		synctest.Wait()
 		if !slices.Equal(d.settled, []string{"k"}) {
 			t.Errorf("settled in the store: %v; it would be sent again", d.settled)
 		}
@@ -186,6 +187,7 @@ func TestMemoryStaysBoundedWhileTheDiskIsDead(t *testing.T) {
 		synctest.Wait()
 		d.breaks(nil)
 		time.Sleep(3 * retryEvery)
+		synctest.Wait()
 		rows := len(d.kinds())
 		if rows > backlogRows || uint64(rows)+r.lost.Load() != 3*backlogRows {
 			t.Errorf("%d rows kept (bound %d) and %d counted as lost do not add up to %d", rows, backlogRows, r.lost.Load(), 3*backlogRows)
