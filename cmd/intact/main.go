@@ -34,10 +34,15 @@ func execute(ctx context.Context, args []string) int {
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		// Whatever fails before this is reached is a mistake in the call.
-		PersistentPreRun: func(*cobra.Command, []string) { understood = true },
 	}
-	root.AddCommand(demoCommand(), runCommand(), checkCommand(), simulateCommand(), versionCommand())
+	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), simulateCommand(), versionCommand()} {
+		run := cmd.RunE
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			understood = true // whatever failed before this is a mistake in the call
+			return run(cmd, args)
+		}
+		root.AddCommand(cmd)
+	}
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {

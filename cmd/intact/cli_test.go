@@ -1,0 +1,121 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// call runs the binary and returns what it said and its exit code.
+func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs lockedBuffer
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestExitCodesAndStreams(t *testing.T) {
+	example := "../../configs/sites/example.yaml"
+	twelve := "../../configs/testdata/twelve.yaml"
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		code   int
+		stdout string
+		stderr string
+	}{
+		{"a site in order", []string{"check", "--config", example}, 0, "is in order", ""},
+		{"a site with mistakes", []string{"check", "--config", twelve}, 1, "", "12 mistakes"},
+		{"mistakes for a program", []string{"check", "--json", "--config", twelve}, 1, `"line":`, ""},
+		{"no such file", []string{"check", "--config", "nowhere.yaml"}, 1, "", "nowhere.yaml"},
+		{"a flag is missing", []string{"check"}, 2, "", `required flag(s) "config" not set`},
+		{"an unknown flag", []string{"run", "--confg", "x"}, 2, "", "unknown flag: --confg"},
+		{"an unknown command", []string{"watch"}, 2, "", `unknown command "watch"`},
+		{"a command with too much", []string{"version", "now"}, 2, "", `unknown command "now"`},
+		{"no command", nil, 0, "Available Commands", ""},
+		{"the version", []string{"version"}, 0, "intact ", ""},
+		{"a simulation that is none", []string{"simulate", twelve}, 1, "", "twelve.yaml:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			stdout, stderr, code := call(t, tt.args...)
+			if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
+				t.Errorf("exit %d, want %d\nstdout: %s\nstderr: %s", code, tt.code, stdout, stderr)
+			}
+			if tt.stdout == "" && stdout != "" {
+				t.Errorf("errors on standard output: %s", stdout)
+			}
+		})
+	}
+}
+
+// TestTwelveMistakes holds the binary to a message with a place and a hint for
+// each of twelve mistakes.
+func TestTwelveMistakes(t *testing.T) {
+	out, _, code := call(t, "check", "--json", "--config", "../../configs/testdata/twelve.yaml")
+	var report struct {
+		Problems []struct {
+			File, Message, Hint string
+			Line, Col           int
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Problems) != 12 || code != 1 {
+		t.Errorf("%d problems, exit %d", len(report.Problems), code)
+	}
+	for _, p := range report.Problems {
+		if p.File == "" || p.Line == 0 || p.Col == 0 || p.Message == "" || p.Hint == "" {
+			t.Errorf("incomplete: %+v", p)
+		}
+	}
+}
+
+// TestDemo runs the demo until its first fault has become an alert and a ticket.
+func TestDemo(t *testing.T) {
+	var out lockedBuffer
+	cmd := exec.Command(binary, "demo", "--listen", "127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the demo said:\n%s", &out)
+		}
+	})
+	waitFor(t, "a ticket", func() bool { return regexp.MustCompile(`ticket +new +WX\d{8}-0001`).MatchString(out.String()) })
+	url := regexp.MustCompile(`open +(http://\S+/)`).FindStringSubmatch(out.String())
+	if url == nil || !strings.Contains(get(url[1]), "湖畔花园") {
+		t.Errorf("no page at %v", url)
+	}
+	for _, f := range (&gateway{t: t, url: strings.TrimSuffix(url[1], "/")}).items("facilities?limit=500") {
+		if f["state"] == "unknown" {
+			t.Errorf("%v is unknown", f["id"])
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C ended it with %v", err)
+	}
+	if left, _ := filepath.Glob(cmd.Env[len(cmd.Env)-1][len("TMPDIR="):] + "/*"); len(left) != 0 {
+		t.Errorf("it left %v behind", left)
+	}
+}
