@@ -46,6 +46,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"a command with too much", []string{"version", "now"}, 2, "", `unknown command "now"`},
 		{"no command", nil, 0, "Available Commands", ""},
 		{"the version", []string{"version"}, 0, "intact ", ""},
+		{"a page for everybody that nobody asked for", []string{"demo", "--listen", "0.0.0.0:0"}, 1, "", "can be reached by others"},
 		{"a simulation that is none", []string{"simulate", twelve}, 1, "", "twelve.yaml:"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/configs"
 	"github.com/intact-gateway/intact/drivers"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/pipeline"
@@ -78,7 +79,11 @@ func (a *App) Start() error {
 }
 
 func (a *App) serve() error {
-	l, err := net.Listen("tcp", a.listenAddr())
+	addr, err := a.listenAddr()
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("page and API: %w", err)
 	}
@@ -107,11 +112,16 @@ func (a *App) serve() error {
 	return nil
 }
 
-func (a *App) listenAddr() string {
-	if a.o.Listen != "" {
-		return a.o.Listen
+// listenAddr returns where page and API listen. An address that is given over
+// the site file's is held to the same rules: it opens nothing to others unless
+// the site file says so.
+func (a *App) listenAddr() (addr string, err error) {
+	if a.o.Listen == "" {
+		return a.o.Config.HTTP.Listen, nil
 	}
-	return a.o.Config.HTTP.Listen
+	h := configs.HTTP{Listen: a.o.Listen, Open: a.o.Config.HTTP.Open}
+	h.Validate(func(_, problem, hint string) { err = fmt.Errorf("listen: %s (%s)", problem, hint) })
+	return h.Listen, err
 }
 
 // Run starts the gateway, runs it until ctx ends and stops it.
