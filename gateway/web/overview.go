@@ -238,6 +238,9 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 	if ref, ok := snap.Site.Lookup(a.Point); ok {
 		p := snap.Site.Point(ref)
 		v.Value = valueText(p, snap.Values[ref], w)
+		if p.Kind.Stepwise() && !p.Text.IsZero() { // which of many contacts it is
+			v.Value = p.Text.In(w.lang) + w.T("colon") + v.Value
+		}
 		if (p.Kind == gateway.Analog || p.Kind == gateway.Counter) && number(a.Limit) != nil {
 			v.Limit = numberText(p, a.Limit, w)
 		}

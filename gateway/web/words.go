@@ -147,6 +147,7 @@ var catalogue = map[string]gateway.Text{
 	"alert.cause":          {ZH: "可能原因", EN: "Cause"},
 	"alert.effect":         {ZH: "后果", EN: "Consequence"},
 	"alert.response":       {ZH: "处置", EN: "Response"},
+	"colon":                {ZH: "：", EN: ": "},
 	"alert.ticket":         {ZH: "工单", EN: "Ticket"},
 	"alert.more":           {ZH: "另有未显示的报警", EN: "more alerts are not shown"},
 	"ticket.more":          {ZH: "另有未显示的工单", EN: "more tickets are not shown"},
