@@ -196,6 +196,25 @@ func TestLevelsStepUpAndDownWithinOneAlert(t *testing.T) {
 	}
 }
 
+func TestALesserLevelThatIsStillHeldKeepsTheSameAlarm(t *testing.T) {
+	e := compile(t, rules.Spec{Points: []string{"temperature"}, Levels: []rules.Level{
+		{Severity: "warning", Above: "75", Hold: rules.Hold{Duration: 6 * time.Second}},
+		{Severity: "critical", Above: "90", Hold: rules.Hold{Duration: time.Second}},
+	}})
+	want := []string{"0s pending since 0s", "1s active since 0s", "3s clearing since 3s", "6s active since 0s", "7s normal since 7s"}
+	if diff := cmp.Diff(want, walk(e, "t=95 _ _ t=80 _ _ _ t=60")); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	e = compile(t, rules.Spec{Points: []string{"temperature"}, Levels: []rules.Level{
+		{Severity: "warning", Above: "75", Hold: rules.Hold{Duration: 60 * time.Second}},
+		{Severity: "critical", Above: "90", Hold: rules.Hold{Duration: time.Second}},
+	}})
+	want = []string{"0s pending since 0s", "1s active since 0s", "3s clearing since 3s", "5s normal since 3s"} // the warning never came into force
+	if diff := cmp.Diff(want, walk(e, "t=95 _ _ t=80 _ t=60 _")); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
 func TestARestoredAlarmIsKeptOnTrustUntilItsInputsAreKnown(t *testing.T) {
 	spec := rules.Spec{When: when("run == false"), Hold: rules.Hold{Duration: 5 * time.Second}}
 	for name, steps := range map[string]struct {

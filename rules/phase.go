@@ -149,6 +149,11 @@ func (e *Engine) tell(dst []Change, ref Ref) []Change {
 	if lead != nil {
 		sev = lead.severity
 	}
+	if phase == Pending && (in.phase == Active || in.phase == Clearing) {
+		// A worse level is over while a lesser one is still held: the same
+		// fault goes on until that one has passed its hold or is gone, too.
+		phase, sev = Clearing, in.severity
+	}
 	if phase == in.phase && stale == in.stale && (sev == in.severity || phase == Normal || phase == Pending) {
 		return dst
 	}
@@ -167,7 +172,7 @@ func rank(p Phase) int { return [...]int{Normal: 0, Pending: 1, Clearing: 2, Act
 // since returns when what an instance now says began, and the limit it is held
 // against.
 func (e *Engine) since(in *instance, lead *step, phase Phase) (gateway.Instant, float64) {
-	if lead == nil {
+	if lead == nil || phase == Clearing {
 		ended, limit := gateway.Instant(0), math.NaN()
 		for i := in.first; i < in.end; i++ {
 			if s := &e.steps[i]; s.ended >= ended {
@@ -178,9 +183,6 @@ func (e *Engine) since(in *instance, lead *step, phase Phase) (gateway.Instant, 
 			ended = e.now
 		}
 		return ended, limit
-	}
-	if phase == Clearing {
-		return lead.ended, lead.limit
 	}
 	return lead.began, lead.limit
 }
