@@ -34,26 +34,28 @@ var (
 // Book holds the open alerts: at most one for each rule instance.
 //
 // A facility that falls silent may be silent because its line is. Its alert is
-// recorded at once but held back for a moment. If an alert of the line is there
-// by then, the facility's is hidden behind it: no ticket, no message, counted
-// as one of its children. When the line comes back and the facility does not,
-// its alert is revealed.
+// recorded at once but held back for a moment, and for as long as a line of it
+// is being judged. If an alert of a line is there by then, the facility's is
+// hidden behind it: no ticket, no message, counted as one of its children. When
+// the line comes back and the facility does not, its alert is revealed.
 type Book struct {
 	site      *gateway.Site
 	instances []rules.Instance
 	open      map[string]*entry // by key
 	held      map[string]*entry // of them, those held back until they are due
+	pending   map[string]bool   // keys of comm_loss instances whose hold runs
 	last      ID
 }
 
 type entry struct {
 	Alert
-	due gateway.Instant // while held back
+	due gateway.Instant // while held back; 0 until time has passed after a restart
+	as  EventKind       // what it is told as once it is due
 }
 
-// hold keeps e back until due.
-func (b *Book) hold(e *entry, due gateway.Instant) {
-	e.Cause, e.due = 0, due
+// hold keeps e back until due, to be told as kind.
+func (b *Book) hold(e *entry, due gateway.Instant, kind EventKind) {
+	e.Cause, e.due, e.as = 0, due, kind
 	b.held[e.Key] = e
 }
 
@@ -61,20 +63,39 @@ func (b *Book) hold(e *entry, due gateway.Instant) {
 func (b *Book) release(e *entry) { delete(b.held, e.Key) }
 
 // NewBook continues with the alerts that were open, numbering new ones from
-// last+1.
+// last+1. What was held back is held back once more: the facilities that a line
+// has just returned to need their time, whenever the gateway was started.
 func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID) *Book {
-	b := &Book{site: site, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry), last: last}
+	b := &Book{
+		site: site, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
+		pending: make(map[string]bool), last: last,
+	}
 	for _, a := range open {
-		e := &entry{Alert: a}
-		b.open[a.Key] = e
+		a.Children = 0 // counted below: no event tells of each child that comes and goes
+		b.open[a.Key] = &entry{Alert: a}
 		b.last = max(b.last, a.ID)
 	}
 	for _, e := range b.open {
-		if e.Visibility == Suppressed && b.cause(&e.Alert) == nil {
-			b.hold(e, e.Raised.Add(settle))
+		if e.Visibility != Suppressed {
+			continue
 		}
+		if cause := b.cause(&e.Alert); cause != nil {
+			cause.adopt(e)
+			continue
+		}
+		kind := Raised
+		if e.Cause != 0 {
+			kind = Revealed
+		}
+		b.hold(e, 0, kind)
 	}
 	return b
+}
+
+// adopt hides child behind e.
+func (e *entry) adopt(child *entry) {
+	child.Cause = e.ID
+	e.Children++
 }
 
 // Withdraw closes the alerts whose rule instance no longer exists, after the
@@ -99,6 +120,9 @@ func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
 // alert to dst.
 func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 	in := &b.instances[c.Ref]
+	if in.Rule.ID == CommLoss {
+		b.judge(in.Key, c.To == rules.Pending)
+	}
 	e := b.open[in.Key]
 	if e == nil || e.Phase == rules.Normal {
 		if c.To != rules.Active {
@@ -119,6 +143,15 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 		dst = b.returned(dst, e, c.At)
 	}
 	return dst
+}
+
+// judge notes whether the hold of a comm_loss instance runs.
+func (b *Book) judge(key string, pending bool) {
+	if pending {
+		b.pending[key] = true
+	} else {
+		delete(b.pending, key)
+	}
 }
 
 func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
@@ -145,10 +178,9 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
 func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
 	e.Visibility = Suppressed
 	if cause := b.cause(&e.Alert); cause != nil {
-		cause.Children++
-		e.Cause = cause.ID
+		cause.adopt(e)
 	} else {
-		b.hold(e, now.Add(settle))
+		b.hold(e, now.Add(settle), Raised)
 	}
 	return append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
 }
@@ -160,11 +192,23 @@ func (b *Book) cause(a *Alert) *entry {
 		return nil
 	}
 	for _, line := range f.Lines {
-		if e := b.open[string(line)+"/"+CommLoss+"/"+gateway.LinkPoint]; e != nil && e.Phase != rules.Normal {
+		if e := b.open[lossOf(line)]; e != nil && e.Phase != rules.Normal {
 			return e
 		}
 	}
 	return nil
+}
+
+// lineIsJudged reports whether a line of e may be about to explain it, so that
+// it is too early to speak.
+func (b *Book) lineIsJudged(e *entry) bool {
+	f := b.site.Facility(e.Facility)
+	return f != nil && slices.ContainsFunc(f.Lines, func(line gateway.FacilityID) bool { return b.pending[lossOf(line)] })
+}
+
+// lossOf returns the key of the instance that judges a line.
+func lossOf(line gateway.FacilityID) string {
+	return string(line) + "/" + CommLoss + "/" + gateway.LinkPoint
 }
 
 // adopt puts what is still held back behind the line that has just fallen
@@ -173,8 +217,7 @@ func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 	for _, e := range inOrder(b.held) {
 		if b.cause(&e.Alert) == line {
 			b.release(e)
-			e.Cause = line.ID
-			line.Children++
+			line.adopt(e)
 			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
 		}
 	}
@@ -186,7 +229,7 @@ func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 	for _, child := range b.open {
 		if child.Cause == e.ID {
-			b.hold(child, now.Add(settleAgain))
+			b.hold(child, now.Add(settleAgain), Revealed)
 			e.Children--
 		}
 	}
@@ -195,7 +238,7 @@ func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 			cause.Children--
 		}
 	}
-	if e.Acked || e.Severity == rules.Info || e.Visibility == Suppressed {
+	if e.Acked || e.Worst == rules.Info || e.Visibility == Suppressed {
 		e.Closed = now
 		b.forget(e)
 	}
@@ -241,20 +284,21 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 		return dst
 	}
 	for _, e := range inOrder(b.held) {
-		if e.due > now {
-			continue
-		}
-		if e.Phase == rules.Clearing { // about to return: nobody needs to hear of it
+		switch {
+		case e.due.IsZero():
+			e.due = now.Add(settleAgain)
+		case e.due > now:
+		case b.cause(&e.Alert) != nil: // behind another line, which is still silent
+			b.release(e)
+			b.cause(&e.Alert).adopt(e)
+			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+		case e.Phase == rules.Clearing || b.lineIsJudged(e): // about to return, or to be explained
 			e.due = now.Add(settle)
-			continue
+		default:
+			b.release(e)
+			e.Visibility = Shown
+			dst = append(dst, Event{Kind: e.as, At: now, Alert: e.Alert})
 		}
-		kind := Raised
-		if e.due.Sub(e.Raised) > settle {
-			kind = Revealed
-		}
-		b.release(e)
-		e.Visibility = Shown
-		dst = append(dst, Event{Kind: kind, At: now, Alert: e.Alert})
 	}
 	return dst
 }

@@ -264,7 +264,9 @@ func TestAnAlertHeldBackWhenTheGatewayDiedIsAnnouncedAfterIt(t *testing.T) {
 	d := newDesk(t)
 	d.change(lift1Loss, rules.Active, 1)
 	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 1)
-	d.want(d.advance(500), "raised lift-1#1")
+	d.want(d.advance(500))
+	d.want(d.advance(529))
+	d.want(d.advance(530), "raised lift-1#1")
 }
 
 func TestAlertsOfRulesThatAreGoneAreWithdrawn(t *testing.T) {
