@@ -3,6 +3,7 @@ package tickets
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/gateway"
-	"github.com/intact-gateway/intact/rules"
 )
 
 // An ordinary ticket that nobody has taken closes by itself when its readings
@@ -36,10 +36,11 @@ const reported = "reported"
 type Desk struct {
 	site    *gateway.Site
 	o       Options
-	open    map[key]*Ticket
+	open    map[gateway.FacilityID][]*Ticket
 	last    ID
 	numbers map[string]int // last number of each day
 	closed  map[key][]gateway.Instant
+	since   gateway.Instant // when time first passed: nothing is known from before
 
 	next  gateway.Instant // what Next returns, 0 for nothing
 	moved bool            // since next was worked out
@@ -53,34 +54,44 @@ type key struct {
 // NewDesk continues with the tickets that were open; numbers holds the last
 // ticket number of each day, such as "20260310".
 func NewDesk(site *gateway.Site, open []Ticket, last ID, numbers map[string]int, o Options) *Desk {
-	d := &Desk{site: site, o: o, open: make(map[key]*Ticket), last: last, numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), moved: true}
+	d := &Desk{
+		site: site, o: o, open: make(map[gateway.FacilityID][]*Ticket), last: last,
+		numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), moved: true,
+	}
 	if d.numbers == nil {
 		d.numbers = make(map[string]int)
 	}
-	for _, t := range open {
-		d.open[key{t.Facility, t.Family}] = new(t)
-		d.last = max(d.last, t.ID)
+	for i := range open {
+		d.open[open[i].Facility] = append(d.open[open[i].Facility], new(open[i].clone()))
+		d.last = max(d.last, open[i].ID)
 	}
 	return d
 }
 
 // OnAlert takes an event of an alert and appends what it does to tickets to dst.
-// Alerts that are hidden behind their cause, or open no ticket, do nothing.
+//
+// Alerts that are hidden behind their cause, or open no ticket, open none. The
+// silence of a facility is more than a fault of its own, hidden or not: as long
+// as it lasts nobody can say that another fault is gone. An alert that is
+// withdrawn has not returned: a person has to say what became of the fault.
 func (d *Desk) OnAlert(dst []Event, ev alerts.Event) []Event {
 	a := ev.Alert
-	t := d.open[key{a.Facility, a.Family}]
-	switch {
-	case ev.Announces() && a.SLA != "":
-		if t == nil {
-			return append(dst, d.write(d.fromAlert(a), ev.At, ""))
+	if ev.Announces() && a.SLA != "" {
+		if t := d.find(a.Facility, a.Family); t != nil {
+			dst = d.addOccurrence(dst, t, a, ev.At)
+		} else {
+			dst = append(dst, d.write(d.fromAlert(a), ev.At, ""))
 		}
-		return d.addOccurrence(dst, t, a, ev.At)
-	case t == nil:
-		return dst
-	case ev.Kind == alerts.LevelChanged && slices.Contains(t.Active, a.ID):
-		return d.raise(dst, t, priority(a), ev.At)
-	case a.Phase == rules.Normal && slices.Contains(t.Active, a.ID):
-		return d.recover(dst, t, a, ev.At)
+	}
+	switch {
+	case ev.Kind == alerts.Returned:
+		for _, t := range d.open[a.Facility] {
+			dst = d.recover(dst, t, a, ev.At)
+		}
+	case a.Rule == alerts.CommLoss && (ev.Kind == alerts.Hidden || ev.Announces()):
+		for _, t := range d.open[a.Facility] {
+			dst = d.silence(dst, t, a, ev.At)
+		}
 	}
 	return dst
 }
@@ -102,7 +113,7 @@ func (d *Desk) write(t *Ticket, now gateway.Instant, by string) Event {
 	d.numbers[day]++
 	t.ID, t.Number, t.Opened = d.last, fmt.Sprintf("WX%s-%04d", day, d.numbers[day]), now
 	d.o.sla(t.Priority).start(t, t.Started)
-	d.open[key{t.Facility, t.Family}] = t
+	d.open[t.Facility] = append(d.open[t.Facility], t)
 	return d.event("opened", t, now, by)
 }
 
@@ -119,36 +130,64 @@ func (t *Ticket) clone() Ticket {
 	return c
 }
 
-// addOccurrence adds an alert to the ticket that is already open for its facility and
-// family.
+// addOccurrence adds an alert to the ticket that is already open for its
+// facility and family. A ticket that was done is not.
 func (d *Desk) addOccurrence(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
-	name := "occurrence"
+	name, from := "occurrence", t.State
 	if !t.Recovered.IsZero() {
 		name = "relapsed"
 	}
 	t.Latest, t.Recovered = a.ID, 0
-	t.Active = append(t.Active, a.ID)
+	if !slices.Contains(t.Active, a.ID) {
+		t.Active = append(t.Active, a.ID)
+	}
 	t.Count++
-	dst = append(dst, d.event(name, t, now, ""))
-	return d.raise(dst, t, priority(a), now)
+	t.again()
+	e := d.event(name, t, now, "")
+	e.From = from
+	return d.raise(append(dst, e), t, priority(a), now)
 }
 
-// raise gives a ticket a more urgent priority, with new deadlines from now on. A
+// raise gives a ticket a more urgent priority, with new deadlines from now on
+// for the clocks that run; that one of them ran out before is in the journal. A
 // ticket never becomes less urgent by itself.
 func (d *Desk) raise(dst []Event, t *Ticket, p Priority, now gateway.Instant) []Event {
 	if p.rank() <= t.Priority.rank() {
 		return dst
 	}
+	from := t.State
 	t.Priority = p
-	t.Breached = nil
+	t.again()
+	for _, c := range t.clocks() {
+		if c.met.IsZero() {
+			t.Breached = slices.DeleteFunc(t.Breached, func(name string) bool { return name == c.name })
+		}
+	}
 	d.o.sla(p).start(t, now)
-	return append(dst, d.event("raised", t, now, ""))
+	e := d.event("raised", t, now, "")
+	e.From = from
+	return append(dst, e)
+}
+
+// silence notes that the readings of a facility are not known to be good any
+// more, on a ticket that goes by them.
+func (d *Desk) silence(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
+	if t.Alert == 0 || slices.Contains(t.Active, a.ID) {
+		return dst
+	}
+	t.Recovered = 0
+	t.Active = append(t.Active, a.ID)
+	return append(dst, d.event("silent", t, now, ""))
 }
 
 // recover notes that an alert of the ticket has returned. The repair is not done
 // by that.
 func (d *Desk) recover(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
-	t.Active = slices.DeleteFunc(t.Active, func(id alerts.ID) bool { return id == a.ID })
+	i := slices.Index(t.Active, a.ID)
+	if i < 0 {
+		return dst
+	}
+	t.Active = slices.Delete(t.Active, i, i+1)
 	if len(t.Active) > 0 {
 		return append(dst, d.event("eased", t, now, ""))
 	}
@@ -163,7 +202,7 @@ func (d *Desk) Open(dst []Event, r Request, now gateway.Instant) ([]Event, error
 	f := d.site.Facility(r.Facility)
 	switch {
 	case f == nil:
-		return dst, fmt.Errorf("facility %q: %w", r.Facility, ErrNotFound)
+		return dst, fmt.Errorf("open: %w: a facility of the site, not %q", ErrIncomplete, r.Facility)
 	case strings.TrimSpace(r.By) == "":
 		return dst, fmt.Errorf("open: %w: a name (by)", ErrIncomplete)
 	case strings.TrimSpace(r.Text) == "":
@@ -171,11 +210,14 @@ func (d *Desk) Open(dst []Event, r Request, now gateway.Instant) ([]Event, error
 	case !r.Priority.Valid():
 		return dst, fmt.Errorf("open: %w: priority rescue, emergency or ordinary, not %q", ErrIncomplete, r.Priority)
 	}
-	if t := d.open[key{f.ID, reported}]; t != nil {
+	if t := d.find(f.ID, reported); t != nil {
+		from := t.State
 		t.Count++
 		t.Note = r.Text
-		dst = append(dst, d.event("occurrence", t, now, r.By))
-		return d.raise(dst, t, r.Priority, now), nil
+		t.again()
+		e := d.event("occurrence", t, now, r.By)
+		e.From = from
+		return d.raise(append(dst, e), t, r.Priority, now), nil
 	}
 	t := &Ticket{
 		Facility: f.ID, Family: reported, Title: gateway.Text{ZH: "报修", EN: "Reported fault"},
@@ -194,12 +236,15 @@ func (d *Desk) Move(dst []Event, id ID, m Move) ([]Event, error) {
 	if err != nil {
 		return dst, err
 	}
-	from := t.State
+	from, by := t.State, strings.TrimSpace(m.By)
+	if second := strings.TrimSpace(m.Second); second != "" {
+		by += ", " + second
+	}
 	*t = moved
-	e := d.event(m.Event, t, m.At, m.By)
+	e := d.event(m.Event, t, m.At, by)
 	e.From, e.Note = from, m.Note
 	if t.State.Over() {
-		delete(d.open, key{t.Facility, t.Family})
+		d.forget(t)
 	}
 	return append(dst, e), nil
 }
@@ -207,6 +252,9 @@ func (d *Desk) Move(dst []Event, id ID, m Move) ([]Event, error) {
 // Advance records the clocks that have run out and closes what may close by
 // itself.
 func (d *Desk) Advance(dst []Event, now gateway.Instant) []Event {
+	if d.since.IsZero() {
+		d.since, d.moved = now, true
+	}
 	if at, ok := d.Next(); !ok || at > now {
 		return dst
 	}
@@ -218,25 +266,30 @@ func (d *Desk) Advance(dst []Event, now gateway.Instant) []Event {
 			dst = append(dst, e)
 		}
 		if at, ok := d.closesAt(t); ok && at <= now {
-			from := t.State
-			t.State, t.Ended, t.Note = Closed, now, "recovered by itself"
-			k := key{t.Facility, t.Family}
-			d.closed[k] = append(d.recentCloses(k, now), now)
-			delete(d.open, k)
-			e := d.event("verify", t, now, "")
-			e.From, e.Note = from, t.Note
-			dst = append(dst, e)
+			dst = append(dst, d.closeAlone(t, now))
 		}
 	}
 	return dst
 }
 
-// closesAt returns when t closes by itself, if nothing happens until then.
+func (d *Desk) closeAlone(t *Ticket, now gateway.Instant) Event {
+	from, note := t.State, gateway.Text{ZH: "读数恢复正常满30分钟，自动关闭", EN: "readings good for 30 min: closed by itself"}
+	t.State, t.Ended, t.Note = Closed, now, note.In(d.site.Language)
+	k := key{t.Facility, t.Family}
+	d.closed[k] = append(d.recentCloses(k, now), now)
+	d.forget(t)
+	e := d.event("verify", t, now, "")
+	e.From, e.Note = from, t.Note
+	return e
+}
+
+// closesAt returns when t closes by itself, if nothing happens until then. Good
+// readings count from when this desk was there to see them.
 func (d *Desk) closesAt(t *Ticket) (gateway.Instant, bool) {
-	if t.Priority != Ordinary || t.State != New || t.Recovered.IsZero() {
+	if t.Priority != Ordinary || !t.Responded.IsZero() || t.Recovered.IsZero() || d.since.IsZero() {
 		return 0, false
 	}
-	at := t.Recovered.Add(closeAfter)
+	at := max(t.Recovered, d.since).Add(closeAfter)
 	return at, len(d.recentCloses(key{t.Facility, t.Family}, at)) < closesPerDay
 }
 
@@ -249,7 +302,7 @@ func (d *Desk) recentCloses(k key, now gateway.Instant) []gateway.Instant {
 func (d *Desk) Next() (gateway.Instant, bool) {
 	if d.moved {
 		d.moved, d.next = false, 0
-		for _, t := range d.open {
+		for t := range d.all() {
 			if c, runs := t.nextDeadline(); runs && (d.next == 0 || c.deadline < d.next) {
 				d.next = c.deadline
 			}
@@ -263,27 +316,59 @@ func (d *Desk) Next() (gateway.Instant, bool) {
 
 // Find returns the open ticket of a facility for a family of faults.
 func (d *Desk) Find(f gateway.FacilityID, family string) (Ticket, bool) {
-	if t := d.open[key{f, family}]; t != nil {
+	if t := d.find(f, family); t != nil {
 		return t.clone(), true
 	}
 	return Ticket{}, false
 }
 
+func (d *Desk) find(f gateway.FacilityID, family string) *Ticket {
+	for _, t := range d.open[f] {
+		if t.Family == family {
+			return t
+		}
+	}
+	return nil
+}
+
+// forget takes a ticket that is over off the desk.
+func (d *Desk) forget(t *Ticket) {
+	rest := slices.DeleteFunc(d.open[t.Facility], func(x *Ticket) bool { return x == t })
+	if len(rest) == 0 {
+		delete(d.open, t.Facility)
+		return
+	}
+	d.open[t.Facility] = rest
+}
+
 // Tickets returns the open tickets by ID.
 func (d *Desk) Tickets() []Ticket {
-	all := make([]Ticket, 0, len(d.open))
-	for _, t := range d.sorted() {
+	sorted := d.sorted()
+	all := make([]Ticket, 0, len(sorted))
+	for _, t := range sorted {
 		all = append(all, t.clone())
 	}
 	return all
 }
 
+func (d *Desk) all() iter.Seq[*Ticket] {
+	return func(yield func(*Ticket) bool) {
+		for _, of := range d.open {
+			for _, t := range of {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (d *Desk) sorted() []*Ticket {
-	return slices.SortedFunc(maps.Values(d.open), func(a, b *Ticket) int { return cmp.Compare(a.ID, b.ID) })
+	return slices.SortedFunc(d.all(), func(a, b *Ticket) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func (d *Desk) byID(id ID) *Ticket {
-	for _, t := range d.open {
+	for t := range d.all() {
 		if t.ID == id {
 			return t
 		}

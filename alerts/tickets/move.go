@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ type Move struct {
 	Cause  string // done: what was wrong
 	Action string // done: what was done about it
 	Force  bool   // done: although the readings are not good; needs a note
-	Second string // cancel of a rescue: the second person
+	Second string // cancel of a rescue: the second person, recorded beside the first
 	At     gateway.Instant
 }
 
@@ -40,13 +41,15 @@ type transition struct {
 }
 
 // transitions is the whole machine. Accept is possible from New: whoever sees a
-// ticket first may take it.
+// ticket first may take it. A clock that has stopped stays stopped: who accepts
+// a ticket that another has declined does not answer for the first time. Work
+// that begins with nobody on site is done from afar and waits for no arrival.
 var transitions = []transition{
 	{"assign", []State{New, Assigned}, Assigned, needsAssignee, func(t *Ticket, m *Move) { t.Owner = m.To }},
-	{"accept", []State{New, Assigned}, Accepted, nil, func(t *Ticket, m *Move) { t.Owner = m.By; t.Responded = m.At }},
+	{"accept", []State{New, Assigned}, Accepted, nil, func(t *Ticket, m *Move) { t.Owner, t.Responded = m.By, cmp.Or(t.Responded, m.At) }},
 	{"decline", []State{Assigned, Accepted}, New, needsReason, func(t *Ticket, _ *Move) { t.Owner = "" }},
 	{"arrive", []State{Accepted}, Arrived, nil, func(t *Ticket, m *Move) { t.ArrivedAt = m.At }},
-	{"start", []State{Accepted, Arrived}, Working, needsPresence, nil},
+	{"start", []State{Accepted, Arrived}, Working, needsPresence, func(t *Ticket, _ *Move) { t.stopWaiting() }},
 	{"hold", []State{Working}, OnHold, needsReason, nil},
 	{"resume", []State{OnHold}, Working, nil, nil},
 	{"done", []State{Arrived, Working}, Done, needsResult, func(t *Ticket, m *Move) { t.Cause, t.Action, t.Finished = m.Cause, m.Action, m.At }},
@@ -85,7 +88,7 @@ func needsResult(t *Ticket, m *Move) string {
 	case strings.TrimSpace(m.Action) == "":
 		return "what was done (action)"
 	case len(t.Active) > 0 && !m.Force:
-		return "good readings: the fault is still there; a supervisor may say why it is done all the same (force and note)"
+		return "good readings: the fault is still there, or the facility is silent; a supervisor may say why it is done all the same (force and note)"
 	case len(t.Active) > 0 && needsReason(t, m) != "":
 		return needsReason(t, m)
 	}
@@ -96,7 +99,8 @@ func needsTwo(t *Ticket, m *Move) string {
 	if missing := needsReason(t, m); missing != "" {
 		return missing
 	}
-	if t.Priority == Rescue && (strings.TrimSpace(m.Second) == "" || m.Second == m.By) {
+	by, second := strings.TrimSpace(m.By), strings.TrimSpace(m.Second)
+	if t.Priority == Rescue && (second == "" || strings.EqualFold(by, second)) {
 		return "a second person (second): a rescue is not cancelled by one alone"
 	}
 	return ""
@@ -106,28 +110,23 @@ func needsTwo(t *Ticket, m *Move) string {
 // the ticket is in wraps ErrNotAllowed, one that lacks something ErrIncomplete;
 // the ticket returned is then the old one.
 func (t Ticket) Move(m Move) (Ticket, error) {
-	var known []string
-	for _, tr := range transitions {
-		if slices.Contains(tr.from, t.State) {
-			known = append(known, tr.event)
-		}
-		if tr.event != m.Event {
-			continue
-		}
-		if !slices.Contains(tr.from, t.State) {
-			return t, fmt.Errorf("%s a ticket that is %s: %w", m.Event, t.State, ErrNotAllowed)
-		}
-		if strings.TrimSpace(m.By) == "" {
-			return t, fmt.Errorf("%s: %w: a name (by)", m.Event, ErrIncomplete)
-		}
-		if tr.needs != nil {
-			if missing := tr.needs(&t, &m); missing != "" {
-				return t, fmt.Errorf("%s: %w: %s", m.Event, ErrIncomplete, missing)
-			}
-		}
-		return t.moved(tr, m), nil
+	i := slices.IndexFunc(transitions, func(tr transition) bool { return tr.event == m.Event })
+	if i < 0 {
+		return t, fmt.Errorf("%q: %w: want %s", m.Event, ErrNotAllowed, strings.Join(t.Moves(), ", "))
 	}
-	return t, fmt.Errorf("%q: %w: want %s", m.Event, ErrNotAllowed, strings.Join(known, ", "))
+	tr := transitions[i]
+	if !slices.Contains(tr.from, t.State) {
+		return t, fmt.Errorf("%s a ticket that is %s: %w", m.Event, t.State, ErrNotAllowed)
+	}
+	if strings.TrimSpace(m.By) == "" {
+		return t, fmt.Errorf("%s: %w: a name (by)", m.Event, ErrIncomplete)
+	}
+	if tr.needs != nil {
+		if missing := tr.needs(&t, &m); missing != "" {
+			return t, fmt.Errorf("%s: %w: %s", m.Event, ErrIncomplete, missing)
+		}
+	}
+	return t.moved(tr, m), nil
 }
 
 func (t Ticket) moved(tr transition, m Move) Ticket {
@@ -149,4 +148,23 @@ func (t Ticket) Moves() (events []string) {
 		}
 	}
 	return events
+}
+
+// stopWaiting ends the clock of arrival if nobody has arrived.
+func (t *Ticket) stopWaiting() {
+	if t.ArrivedAt.IsZero() {
+		t.Deadlines.Arrive = 0
+	}
+}
+
+// again puts a ticket whose fault has come back, or got worse, to where its
+// repair has to go on: what is done is not done any more, and an emergency that
+// was worked on from afar needs somebody on site.
+func (t *Ticket) again() {
+	if t.State == Done {
+		t.State, t.Finished = Working, 0
+	}
+	if (t.State == Working || t.State == OnHold) && t.ArrivedAt.IsZero() && t.Priority != Ordinary {
+		t.State = Accepted
+	}
 }

@@ -1,6 +1,7 @@
 package tickets
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -13,8 +14,8 @@ type Options struct {
 	SLA []SLA `yaml:"sla,keyed"`
 }
 
-// SLA is how long each clock of a priority runs, by the wall clock day and
-// night. Zero takes the default.
+// SLA is how long each clock of a priority runs, by the wall clock, day and
+// night, and while the ticket is on hold. Zero takes the default.
 type SLA struct {
 	Priority Priority      `yaml:",key"`
 	Respond  time.Duration `yaml:"respond"` // until a named person has accepted it
@@ -37,9 +38,12 @@ func (o *Options) Validate(report gateway.Report) {
 		if !s.Priority.Valid() {
 			at("", fmt.Sprintf("unknown priority %q", s.Priority), "one of rescue, emergency, ordinary")
 		}
-		for key, d := range map[string]time.Duration{"respond": s.Respond, "arrive": s.Arrive, "finish": s.Finish} {
-			if d < 0 {
-				at(key, "a clock cannot run for less than nothing", "such as 30min")
+		for _, c := range []struct {
+			key  string
+			runs time.Duration
+		}{{"respond", s.Respond}, {"arrive", s.Arrive}, {"finish", s.Finish}} {
+			if c.runs < 0 {
+				at(c.key, "a clock cannot run for less than nothing", "such as 30min")
 			}
 		}
 	}
@@ -48,14 +52,10 @@ func (o *Options) Validate(report gateway.Report) {
 // sla returns the clocks of a priority.
 func (o *Options) sla(p Priority) SLA {
 	byPriority := func(s SLA) bool { return s.Priority == p }
-	s := defaults[max(slices.IndexFunc(defaults, byPriority), 0)]
+	s := defaults[max(slices.IndexFunc(defaults, byPriority), 0)] // what is unknown is a rescue
 	if i := slices.IndexFunc(o.SLA, byPriority); i >= 0 {
 		own := o.SLA[i]
-		for _, c := range []struct{ to, from *time.Duration }{{&s.Respond, &own.Respond}, {&s.Arrive, &own.Arrive}, {&s.Finish, &own.Finish}} {
-			if *c.from > 0 {
-				*c.to = *c.from
-			}
-		}
+		s = SLA{p, cmp.Or(own.Respond, s.Respond), cmp.Or(own.Arrive, s.Arrive), cmp.Or(own.Finish, s.Finish)}
 	}
 	return s
 }

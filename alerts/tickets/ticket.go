@@ -6,6 +6,19 @@
 // extends them as alerts come. Clocks run from the first bad sample and are
 // stored as deadlines: nothing but a move or a raised priority changes them. All
 // time comes as an argument; one goroutine owns a Desk.
+//
+//	     assign       accept       arrive      start       done      verify
+//	new ───────► assigned ──► accepted ──► arrived ──► working ──► done ──► closed
+//	                                                hold ▼ ▲ resume
+//	                                                     hold
+//
+// Besides, accept leads on from new, and start from accepted; decline leads back
+// to new, reject from done to working; cancel ends a ticket that is not done.
+// Readings alone move a ticket in two cases only. A fault that comes back takes
+// a done ticket to working. An ordinary ticket that nobody has ever accepted
+// closes once its readings have been seen good for half an hour; while the
+// facility is silent nothing is seen, and the time the gateway was not running
+// does not count. Everything else is an act of a person.
 package tickets
 
 import (
@@ -82,7 +95,7 @@ type Ticket struct {
 	State     State              `json:"state"`
 	Alert     alerts.ID          `json:"alert,omitempty"`  // the alert that opened it; 0 if a person did
 	Latest    alerts.ID          `json:"latest,omitempty"` // the newest occurrence
-	Active    []alerts.ID        `json:"active,omitempty"` // occurrences that have not returned
+	Active    []alerts.ID        `json:"active,omitempty"` // what keeps the readings from being good: occurrences that have not returned, and silence
 	Count     int                `json:"count"`            // occurrences so far
 	Recovered gateway.Instant    `json:"recovered"`        // since when the readings have been good again; zero while they are not
 
@@ -95,7 +108,7 @@ type Ticket struct {
 	Ended     gateway.Instant `json:"ended"`              // closed or cancelled
 	Breached  []string        `json:"breached,omitempty"` // clocks that ran out before they were stopped
 
-	Owner  string `json:"owner,omitempty"` // who accepted it
+	Owner  string `json:"owner,omitempty"` // to whom it is assigned, or who accepted it
 	Cause  string `json:"cause,omitempty"`
 	Action string `json:"action,omitempty"`
 	Note   string `json:"note,omitempty"` // newest
@@ -104,11 +117,12 @@ type Ticket struct {
 
 // Event is one step of a ticket, with the ticket as it is after it.
 type Event struct {
-	// Name is opened, occurrence, raised, recovered, relapsed or breached, or
-	// the move that was made: assign, accept, …
+	// Name is opened, occurrence, relapsed, raised, silent, eased, recovered or
+	// breached, or the move that was made: assign, accept, …; verify in the name
+	// of nobody is a ticket that closed by itself.
 	Name   string
 	At     gateway.Instant
-	By     string // "" for the gateway itself
+	By     string // "" for the gateway itself; two persons where it took two
 	From   State
 	Note   string // of a move; of breached the clock
 	Ticket Ticket

@@ -91,7 +91,7 @@ func (p *Pipeline) took(t *tickets.Ticket, jobs []tickets.Event, err error) erro
 		return err
 	}
 	p.jobs = jobs
-	*t = jobs[0].Ticket
+	*t = jobs[len(jobs)-1].Ticket
 	p.recordJobs(jobs)
 	return nil
 }
