@@ -69,14 +69,18 @@ func NewMeter(site *gateway.Site, states []Event, open []alerts.Alert, heartbeat
 			m.facilities[i].events = append(m.facilities[i].events, e)
 		}
 	}
+	heartbeat = min(heartbeat, now) // a clock that was ahead must not hide silence
+	for i := range m.facilities {
+		m.facilities[i].heard = heartbeat
+	}
 	for _, a := range open {
-		if i := site.FacilityIndex(a.Facility); i >= 0 && a.Phase != rules.Normal && m.facilities[i].counts(a) {
-			m.facilities[i].faults = append(m.facilities[i].faults, fault{a.ID, a.Started})
+		if i := site.FacilityIndex(a.Facility); i >= 0 && a.Phase != rules.Normal {
+			m.facilities[i].reopen(a, heartbeat)
 		}
 	}
 	var began []Event
 	for i := range m.facilities {
-		began = m.facilities[i].resume(began, heartbeat, now)
+		began = m.facilities[i].resume(began, now)
 	}
 	return m, began
 }
@@ -94,8 +98,21 @@ func (f *facility) counts(a alerts.Alert) bool {
 	return a.Visibility == alerts.Shown && (a.Impairs || !f.counted)
 }
 
+// reopen goes on with an alert that was active when the gateway stopped. A
+// facility that was silent then was heard last before that, not at the
+// heartbeat: a gateway that keeps restarting must not keep it up. What the time
+// before the heartbeat counts as was settled by the run that saw it.
+func (f *facility) reopen(a alerts.Alert, heartbeat gateway.Instant) {
+	if f.counts(a) {
+		f.faults = append(f.faults, fault{a.ID, a.Started})
+	}
+	if a.Rule == alerts.CommLoss {
+		f.heard = min(f.heard, max(a.Started, heartbeat.Add(-f.grace)))
+	}
+}
+
 // resume goes on after a stop of the gateway.
-func (f *facility) resume(dst []Event, heartbeat, now gateway.Instant) []Event {
+func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
 	if len(f.events) == 0 {
 		first := Unknown
 		if !f.counted {
@@ -104,7 +121,6 @@ func (f *facility) resume(dst []Event, heartbeat, now gateway.Instant) []Event {
 		f.silent = first == Unknown
 		return f.become(dst, first, now, now, "in service")
 	}
-	f.heard = heartbeat
 	f.silent = f.counted && (f.class() == Unknown || f.class() == Down && len(f.faults) == 0)
 	if !f.counted && len(f.faults) == 0 {
 		return f.become(dst, Up, now, now, "")
@@ -147,6 +163,10 @@ func (m *Meter) OnAlert(dst []Event, ev alerts.Event) []Event {
 		return f.become(dst, Down, a.Started, ev.At, cause(a))
 	case !active && at >= 0:
 		f.faults = slices.Delete(f.faults, at, at+1)
+		if ev.Kind == alerts.Withdrawn && f.counted && len(f.faults) == 0 {
+			f.silent = true // down until it is heard: that its rule is gone says nothing of it
+			return dst
+		}
 		f.ended = max(f.ended, cmp.Or(a.Cleared, ev.At))
 		return f.recover(dst, ev.At, cause(a))
 	}
