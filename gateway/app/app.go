@@ -100,7 +100,9 @@ func (a *App) buildPipeline() error {
 		return fmt.Errorf("rules: %w", err)
 	}
 	open := state.Alerts
-	for _, al := range open {
+	for i := range open {
+		al := &open[i]
+		al.Stale = al.Phase != rules.Normal // on trust until its inputs are known again
 		if al.Phase != rules.Normal && !engine.Restore(al.Key, al.Phase, al.Severity, al.Started) {
 			a.log.Warn("alert of a rule that no longer exists", "alert", al.ID, "rule", al.Rule, "facility", al.Facility)
 		}

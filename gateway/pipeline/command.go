@@ -51,47 +51,62 @@ func (p *Pipeline) act(ctx context.Context, do func(now gateway.Instant) error) 
 
 // Ack acknowledges the open alert id in the name of by. It returns the alert as
 // it is then; the errors are those of alerts.Book.Ack, or of the store.
-func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (a alerts.Alert, err error) {
-	err = p.act(ctx, func(now gateway.Instant) error {
+func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
+	return answered(ctx, p, func(now gateway.Instant) (a alerts.Alert, err error) {
 		events, err := p.parts.Book.Ack(p.events[:0], id, by, note, now)
 		if err != nil {
-			return err
+			return a, err
 		}
 		p.events = events
 		a = events[0].Alert
 		p.applyEvents()
-		return nil
+		return a, nil
 	})
-	return a, err
 }
 
 // MoveTicket makes the move m on the open ticket id. It returns the ticket as
 // it is then; the errors are those of tickets.Desk.Move, or of the store.
-func (p *Pipeline) MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (t tickets.Ticket, err error) {
-	err = p.act(ctx, func(now gateway.Instant) error {
+func (p *Pipeline) MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (tickets.Ticket, error) {
+	return answered(ctx, p, func(now gateway.Instant) (tickets.Ticket, error) {
 		m.At = now
 		jobs, err := p.parts.Desk.Move(p.jobs[:0], id, m)
-		return p.took(&t, jobs, err)
+		return p.took(jobs, err)
 	})
-	return t, err
 }
 
 // OpenTicket opens a ticket that a person asks for, or adds to the open one of
 // the same facility and fault family.
-func (p *Pipeline) OpenTicket(ctx context.Context, r tickets.Request) (t tickets.Ticket, err error) {
-	err = p.act(ctx, func(now gateway.Instant) error {
+func (p *Pipeline) OpenTicket(ctx context.Context, r tickets.Request) (tickets.Ticket, error) {
+	return answered(ctx, p, func(now gateway.Instant) (tickets.Ticket, error) {
 		jobs, err := p.parts.Desk.Open(p.jobs[:0], r, now)
-		return p.took(&t, jobs, err)
+		return p.took(jobs, err)
 	})
-	return t, err
 }
 
-func (p *Pipeline) took(t *tickets.Ticket, jobs []tickets.Event, err error) error {
+func (p *Pipeline) took(jobs []tickets.Event, err error) (tickets.Ticket, error) {
 	if err != nil {
-		return err
+		return tickets.Ticket{}, err
 	}
 	p.jobs = jobs
-	*t = jobs[len(jobs)-1].Ticket
+	t := jobs[len(jobs)-1].Ticket
 	p.recordJobs(jobs)
-	return nil
+	return t, nil
+}
+
+// answered runs do in the loop and returns what it made once that is on disk. A
+// caller whose ctx ends first gets nothing: the loop may be at work on it.
+func answered[T any](ctx context.Context, p *Pipeline, do func(now gateway.Instant) (T, error)) (T, error) {
+	made := make(chan T, 1)
+	err := p.act(ctx, func(now gateway.Instant) error {
+		v, err := do(now)
+		if err == nil {
+			made <- v
+		}
+		return err
+	})
+	var v T
+	if err == nil || errors.Is(err, ErrNotWritten) {
+		v = <-made
+	}
+	return v, err
 }

@@ -17,6 +17,7 @@ const (
 	recorderQueue = 1024             // steps that may wait for the disk before the loop does
 	groupSize     = 256              // steps in one transaction
 	commitLimit   = 10 * time.Second // a disk that takes longer has failed
+	hangLimit     = 2 * time.Second  // then what it tells goes out from memory
 	retryEvery    = time.Second
 	tryApart      = 16     // steps refused one after the other until the disk is to blame
 	backlogRows   = 20_000 // journal rows kept in memory while the disk fails
@@ -119,20 +120,25 @@ func (r *recorder) write(group []job) {
 	if len(r.backlog) == 0 {
 		return
 	}
+	waited := len(r.backlog) - len(group) // steps that were here before this try
 	err := r.commit(r.backlog)
-	if err != nil && len(r.backlog) > 1 {
-		err = r.commitOneByOne()
-	} else if err == nil {
-		r.forget(len(r.backlog))
+	var refused map[int]error // by place in the backlog as it was
+	done := len(r.backlog)
+	if err != nil {
+		done, refused, err = r.commitOneByOne()
 	}
+	r.forget(done)
 	r.note(err)
 	if err != nil {
-		r.keep(len(r.backlog) - len(group))
-		err = fmt.Errorf("%w: %w", ErrNotWritten, err)
+		r.keep(max(waited-done, 0))
 	}
-	for _, j := range group {
+	for i, j := range group {
+		result := refused[waited+i]
+		if waited+i >= done {
+			result = fmt.Errorf("%w: %w", ErrNotWritten, err)
+		}
 		for _, a := range j.answers {
-			a <- err
+			a <- result
 		}
 	}
 }
@@ -140,7 +146,18 @@ func (r *recorder) write(group []job) {
 func (r *recorder) commit(changes []store.Change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), commitLimit)
 	defer cancel()
-	if err := r.store.Commit(ctx, changes...); err != nil {
+	// The limit ends the waiting for the database, not a disk that hangs in the
+	// middle of a write: then the alarms go out meanwhile.
+	hangs := time.AfterFunc(hangLimit, func() {
+		r.fault.Store(new("the disk does not answer"))
+		for _, c := range changes {
+			r.outbox.hold(c.Notices)
+		}
+		r.told()
+	})
+	err := r.store.Commit(ctx, changes...)
+	hangs.Stop()
+	if err != nil {
 		r.failures.Add(1)
 		return err
 	}
@@ -156,36 +173,27 @@ func (r *recorder) commit(changes []store.Change) error {
 	return nil
 }
 
-// commitOneByOne finds out whether the disk or one single step is at fault. A
-// step that cannot be written while one after it can is set aside: it must not
-// keep everything behind it from the disk for ever.
-func (r *recorder) commitOneByOne() error {
-	var failed []int
-	var last error
-	done := 0
+// commitOneByOne writes the backlog step by step, up to the first that the disk
+// does not take. A step that the store refuses for what it says, and would
+// refuse for ever, is set aside: it must not keep everything behind it from the
+// disk. It returns how many steps are done with, those refused by their place,
+// and what stopped it.
+func (r *recorder) commitOneByOne() (done int, refused map[int]error, err error) {
+	refused = make(map[int]error)
 	for i := range r.backlog {
-		if err := r.commit(r.backlog[i : i+1]); err != nil {
-			last = err
-			failed = append(failed, i)
-			if errors.Is(err, context.DeadlineExceeded) || len(failed) == tryApart && done == 0 {
-				return last // it is the disk
-			}
-			continue
-		}
-		done = i + 1
-	}
-	for _, i := range failed {
-		if i < done {
-			r.lost.Add(1)
-			r.log.Error("step cannot be written and is set aside", "rows", len(r.backlog[i].Entries), "err", last)
+		err := r.commit(r.backlog[i : i+1])
+		switch {
+		case errors.Is(err, store.ErrRefused):
+			r.lost.Add(uint64(max(1, len(r.backlog[i].Entries))))
+			r.log.Error("step cannot be written and is set aside", "rows", len(r.backlog[i].Entries), "err", err)
 			r.outbox.hold(r.backlog[i].Notices)
+			r.told()
+			refused[i] = err
+		case err != nil:
+			return i, refused, err
 		}
 	}
-	r.forget(done)
-	if len(r.backlog) > 0 {
-		return last
-	}
-	return nil
+	return len(r.backlog), refused, nil
 }
 
 func (r *recorder) forget(n int) {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -157,7 +158,7 @@ func TestOneStepThatCannotBeWrittenDoesNotBlockTheRest(t *testing.T) {
 	withRecorder(t, func(d *disk, r *recorder) {
 		d.breaks(func(c store.Change) error {
 			if len(c.Entries) > 0 && c.Entries[0].Kind == "poison" {
-				return errors.New("constraint failed")
+				return fmt.Errorf("write: %w", store.ErrRefused)
 			}
 			return nil
 		})
@@ -172,6 +173,73 @@ func TestOneStepThatCannotBeWrittenDoesNotBlockTheRest(t *testing.T) {
 		}
 		if r.lost.Load() != 1 || r.failing() != "" {
 			t.Errorf("%d lost, failing %q", r.lost.Load(), r.failing())
+		}
+	})
+}
+
+// TestAHeartbeatThatStillFitsDoesNotHideAFullDisk: a step without rows may be
+// written when an alarm may not.
+func TestAHeartbeatThatStillFitsDoesNotHideAFullDisk(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		d.breaks(func(c store.Change) error {
+			if len(c.Entries) > 0 {
+				return errFull
+			}
+			return nil
+		})
+		alarm, beat := say("alarm"), job{}
+		r.put(alarm)
+		r.put(beat)
+		if err := <-alarm.answers[0]; !errors.Is(err, ErrNotWritten) {
+			t.Errorf("an act that is not on disk is answered with %v", err)
+		}
+		time.Sleep(5 * retryEvery)
+		synctest.Wait()
+		if r.failing() == "" || r.lost.Load() != 0 {
+			t.Errorf("failing %q, %d lost", r.failing(), r.lost.Load())
+		}
+		d.breaks(nil)
+		time.Sleep(3 * retryEvery)
+		if got := d.kinds(); !slices.Equal(got, []string{"alarm"}) {
+			t.Errorf("on disk are %v", got)
+		}
+	})
+}
+
+// TestAStepIsWrittenOnceThoughTheNextOneFails: what was written on its own must
+// not be written again.
+func TestAStepIsWrittenOnceThoughTheNextOneFails(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		d.breaks(func(c store.Change) error {
+			if len(c.Entries) > 0 && c.Entries[0].Kind == "b" {
+				return context.DeadlineExceeded
+			}
+			return nil
+		})
+		for _, k := range []string{"a", "b", "c"} {
+			r.put(say(k))
+		}
+		time.Sleep(3 * retryEvery)
+		d.breaks(nil)
+		time.Sleep(3 * retryEvery)
+		if got := d.kinds(); !slices.Equal(got, []string{"a", "b", "c"}) {
+			t.Errorf("on disk are %v", got)
+		}
+	})
+}
+
+func TestADiskThatHangsKeepsNobodyFromHearing(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		d.breaks(func(store.Change) error { time.Sleep(time.Minute); return nil })
+		r.put(say("a", notify.Notice{Key: "k", Receiver: "desk"}))
+		time.Sleep(3 * time.Second)
+		if due, _, _ := r.outbox.Due(context.Background(), "desk", 0, 10); len(due) != 1 || r.failing() == "" {
+			t.Errorf("%d notices due, failing %q", len(due), r.failing())
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if due, _, _ := r.outbox.Due(context.Background(), "desk", 0, 10); len(due) != 0 || r.failing() != "" {
+			t.Errorf("afterwards %d notices in memory, failing %q", len(due), r.failing())
 		}
 	})
 }

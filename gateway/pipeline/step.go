@@ -20,8 +20,9 @@ func (p *Pipeline) observe(samples []gateway.Sample) {
 		if !s.Quality.HasValue() {
 			p.stats.BadSamples++
 		} else if f := p.heardBy[s.Point]; f >= 0 {
-			p.heard[f] = s.At
-			p.parts.Meter.Heard(int(f), s.At)
+			// By the loop's clock: that of the samples may have been set back.
+			p.heard[f] = now
+			p.parts.Meter.Heard(int(f), now)
 		}
 	}
 	p.stats.Samples += uint64(len(samples))

@@ -37,6 +37,9 @@ var (
 	ErrFull    = errors.New("no space left for the database")
 	ErrCorrupt = errors.New("the database file is damaged")
 	ErrNewer   = errors.New("the database was written by a newer version")
+	// ErrRefused is an error of what was to be written, not of the disk: it
+	// will be refused for ever.
+	ErrRefused = errors.New("the row contradicts what is stored")
 )
 
 const (
@@ -201,10 +204,11 @@ func finish(tx *sql.Tx, err error) error {
 
 // The primary result codes of SQLite that make a difference.
 const (
-	codeIO      = 10
-	codeCorrupt = 11
-	codeFull    = 13
-	codeNotADB  = 26
+	codeIO         = 10
+	codeCorrupt    = 11
+	codeFull       = 13
+	codeConstraint = 19
+	codeNotADB     = 26
 )
 
 func isCode(err error, codes ...int) bool {
@@ -216,6 +220,8 @@ func isCode(err error, codes ...int) bool {
 // SQLite.
 func explain(err error) error {
 	switch {
+	case isCode(err, codeConstraint):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case isCode(err, codeFull):
 		return fmt.Errorf("%w; free space on the disk, nothing else needs doing: %w", ErrFull, err)
 	case isCode(err, codeCorrupt, codeNotADB):
