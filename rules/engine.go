@@ -192,7 +192,7 @@ func (e *Engine) Observe(dst []Change, samples []gateway.Sample) []Change {
 
 // look takes a sample that may change something.
 func (e *Engine) look(dst []Change, s gateway.Sample) []Change {
-	e.now = max(e.now, s.At)
+	dst = e.Advance(dst, s.At) // a hold that ended before this sample has passed
 	known := s.Quality.HasValue() && !math.IsNaN(s.Value)
 	b := &e.bands[s.Point]
 	if known {

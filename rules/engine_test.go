@@ -252,6 +252,28 @@ func TestConfirmEndsALatchOnlyOnceTheConditionIsGone(t *testing.T) {
 	}
 }
 
+func TestAHoldThatPassesWithinOneBatchHasPassed(t *testing.T) {
+	e := compile(t, rules.Spec{When: when("run"), Hold: rules.Hold{Duration: 2 * time.Second}})
+	got := e.Observe(nil, []gateway.Sample{
+		{Point: run, Quality: gateway.Good, Value: 1, At: 1_000}, {Point: run, Quality: gateway.Good, Value: 0, At: 61_000},
+	})
+	var phases []rules.Phase
+	for _, c := range got {
+		phases = append(phases, c.To)
+	}
+	if diff := cmp.Diff([]rules.Phase{rules.Pending, rules.Active, rules.Normal}, phases); diff != "" {
+		t.Errorf("phases (-want +got):\n%s", diff)
+	}
+}
+
+func TestAResetThatOverlapsTheConditionClearsNothing(t *testing.T) {
+	e := compile(t, rules.Spec{When: when("pressure.inlet < 0.5 bar"), Reset: when("pressure.inlet > 0.3 bar")})
+	want := []string{"0s active since 0s", "2s normal since 2s"}
+	if diff := cmp.Diff(want, walk(e, "in=0.2 in=0.4 in=0.6")); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
 func TestAnOlderSampleDoesNotTurnBackTheClock(t *testing.T) {
 	e := compile(t, rules.Spec{When: when("run"), Hold: rules.Hold{Duration: 10 * time.Second}})
 	e.Advance(nil, 100_000)

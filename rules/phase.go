@@ -18,6 +18,9 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		s := &e.steps[i]
 		when := and(s.when.eval(e.truth), only)
 		reset := or(s.reset.eval(e.truth), not(only))
+		if when == True && reset == True {
+			reset = False // while the fault is there nothing resets it
+		}
 		s.unknown = when == Unknown && (s.phase == Normal || s.phase == Pending) ||
 			reset == Unknown && (s.phase == Active || s.phase == Clearing)
 		if in.unseen == 0 {
