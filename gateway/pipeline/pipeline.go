@@ -9,10 +9,10 @@
 // immutable Snapshot, or sends a command that is answered after its commit.
 //
 // What it promises:
-//   - A transition is written before anybody is told. If the disk fails for
-//     longer than a moment, telling wins over writing: notices then go out
-//     from memory, what could not be written is kept for later as far as
-//     memory allows, and the gateway raises an alert about itself.
+//   - A transition is written before anybody is told or shown it. If the disk
+//     fails for longer than a moment, telling wins over writing: notices then
+//     go out from memory, what could not be written is kept for later as far
+//     as memory allows, and the gateway raises an alert about itself.
 //   - A change of a discrete point always reaches the rules. Analog samples
 //     may give way to newer ones of the same point under overload; counted.
 //   - A point that has a maximum age and is not heard of for that long becomes
@@ -110,7 +110,9 @@ type Pipeline struct {
 	pending  store.Change
 	answers  []answer
 	stats    Stats
-	dirty    bool // a transition since the last snapshot
+	dirty    bool            // something new since the last snapshot
+	made     gateway.Instant // the last snapshot
+	seq      uint64          // of the last snapshot
 	lastBeat gateway.Instant
 }
 
@@ -132,7 +134,7 @@ func New(parts Parts, o Options) *Pipeline {
 		self:     make(map[string]gateway.PointRef),
 	}
 	p.stats.Breaches = make(map[string]uint64)
-	p.recorder = newRecorder(parts.Store, o.Log, o.Notices)
+	p.recorder = newRecorder(parts.Store, o.Log, p.show, o.Notices)
 	start := p.clock.now()
 	for ref, pt := range parts.Site.Points() {
 		p.arrived[ref] = start
@@ -144,7 +146,7 @@ func New(parts Parts, o Options) *Pipeline {
 			p.self[pt.Name] = ref
 		}
 	}
-	p.publish(start)
+	p.show(p.picture(start))
 	return p
 }
 
@@ -238,7 +240,7 @@ func (p *Pipeline) untilNext() time.Duration {
 		}
 	}
 	if p.dirty {
-		wait = min(wait, p.Snapshot().At.Add(publishAtLeast).Sub(now))
+		wait = min(wait, p.made.Add(publishAtLeast).Sub(now))
 	}
 	return max(wait, 0)
 }
@@ -253,18 +255,23 @@ func (p *Pipeline) takeSamples() {
 	}
 }
 
-// finishStep lets time pass for everybody, hands what was decided to the
-// recorder and shows it.
+// finishStep lets time pass for everybody and hands what was decided to the
+// recorder, with a snapshot to be shown once it is written. Who gave a command
+// sees what came of it together with the answer.
 func (p *Pipeline) finishStep() {
 	now := p.clock.now()
 	p.advance(now)
+	s := step{answers: p.answers}
 	if len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {
 		p.pending.At = now
 		p.lastBeat = now
-		p.recorder.put(job{change: p.pending, answers: p.answers})
+		s.change = p.pending
 		p.pending, p.answers = store.Change{}, nil
 	}
-	if p.dirty && now.Sub(p.Snapshot().At) >= publishAtLeast {
-		p.publish(now)
+	if p.dirty && (len(s.answers) > 0 || now.Sub(p.made) >= publishAtLeast) {
+		s.show = p.picture(now)
+	}
+	if s.show != nil || !s.change.At.IsZero() {
+		p.recorder.put(&s)
 	}
 }

@@ -1,12 +1,11 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,13 +13,11 @@ import (
 )
 
 const (
-	recorderQueue = 1024             // steps that may wait for the disk before the loop does
+	recorderQueue = 1024             // steps that may wait for a disk that works before the loop does
 	groupSize     = 256              // steps in one transaction
 	commitLimit   = 10 * time.Second // a disk that takes longer has failed
-	hangLimit     = 2 * time.Second  // then what it tells goes out from memory
+	hangLimit     = 2 * time.Second  // nobody waits longer for it than this
 	retryEvery    = time.Second
-	tryApart      = 16     // steps refused one after the other until the disk is to blame
-	backlogRows   = 20_000 // journal rows kept in memory while the disk fails
 	giveUpAfter   = 5 * time.Second
 )
 
@@ -28,261 +25,292 @@ const (
 // not be written to disk. It is written as soon as the disk works again.
 var ErrNotWritten = errors.New("in force, but not yet written to disk")
 
-// job is one step of the loop on its way to the disk.
-type job struct {
-	change  store.Change
+// step is what one turn of the loop has decided, on its way to the disk. Who
+// waits for it hears of it when it is there, or when the disk has failed.
+type step struct {
+	change  store.Change // nothing to write if its At is zero
 	answers []answer
+	show    *Snapshot
+	held    bool // its notices are due from memory
 }
 
+// trouble says how badly the disk fails, and with it who need not wait for it.
+type trouble int
+
+const (
+	noTrouble  trouble = iota
+	failedOnce         // people get their answers and see what is going on
+	failing            // alarms go out from memory: telling wins over writing
+)
+
 // recorder writes the steps of the loop in their order, as many as are waiting
-// in one transaction.
+// in one transaction. It keeps nobody waiting for a disk that does not answer:
+// what could not be written is told all the same, and kept in memory within a
+// bound until it can be.
 type recorder struct {
 	store  Store
 	outbox *outbox
 	log    *slog.Logger
-	told   func() // notices are waiting
-
-	jobs  chan job
-	fault atomic.Pointer[string]
+	show   func(*Snapshot)
+	told   func()        // notices are waiting
+	wake   chan struct{} // something to write
 
 	commits, failures, lost atomic.Uint64
 
-	backlog []store.Change // not yet written, oldest first
-	held    int            // of them, how many have their notices in the outbox's memory
+	mu      sync.Mutex
+	room    sync.Cond
+	waiting []*step // oldest first
+	trying  int     // of them, how many the try under way is about
+	weight  int     // of waiting, in rows
+	trouble trouble
+	fault   string // "" while the disk works
+	closed  time.Time
 }
 
-func newRecorder(s Store, log *slog.Logger, told func()) *recorder {
+func newRecorder(s Store, log *slog.Logger, show func(*Snapshot), told func()) *recorder {
 	if told == nil {
 		told = func() {}
 	}
-	return &recorder{store: s, outbox: newOutbox(s), log: log, told: told, jobs: make(chan job, recorderQueue)}
+	r := &recorder{store: s, outbox: newOutbox(s), log: log, show: show, told: told, wake: make(chan struct{}, 1)}
+	r.room.L = &r.mu
+	return r
 }
 
-// put hands a step over. It waits while the queue is full.
-func (r *recorder) put(j job) { r.jobs <- j }
+// put hands a step over. It waits while too many of them wait for a disk that
+// works, and never for one that does not.
+func (r *recorder) put(s *step) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.waiting) >= recorderQueue && r.trouble == noTrouble {
+		r.room.Wait()
+	}
+	r.waiting = append(r.waiting, s)
+	r.weight += s.weight()
+	if r.trouble == noTrouble {
+		r.rouse()
+		return
+	}
+	r.tell(r.waiting[len(r.waiting)-1:])
+	r.bound()
+}
 
 // close lets run end once everything that waits is written or given up.
-func (r *recorder) close() { close(r.jobs) }
+func (r *recorder) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = time.Now()
+	r.rouse()
+}
+
+func (r *recorder) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
 
 // failing says what keeps the recorder from writing, or "" if nothing does.
 func (r *recorder) failing() string {
-	if s := r.fault.Load(); s != nil {
-		return *s
-	}
-	return ""
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault
 }
 
 func (r *recorder) run() {
 	retry := time.NewTimer(time.Hour)
 	defer retry.Stop()
 	for {
-		if len(r.backlog) > 0 {
-			retry.Reset(retryEvery)
-		} else {
-			retry.Reset(time.Hour)
-		}
-		var group []job
 		select {
-		case j, open := <-r.jobs:
-			if !open {
-				r.drain()
-				return
-			}
-			group = r.gather(j)
+		case <-r.wake:
 		case <-retry.C:
 		}
-		r.write(group)
-	}
-}
-
-// gather adds what else is waiting to first, up to a group.
-func (r *recorder) gather(first job) []job {
-	group := []job{first}
-	for len(group) < groupSize {
-		select {
-		case j, open := <-r.jobs:
-			if !open {
-				return group
-			}
-			group = append(group, j)
-		default:
-			return group
+		for r.tryNext() {
 		}
+		again, ended := r.next()
+		if ended {
+			return
+		}
+		retry.Reset(again)
 	}
-	return group
 }
 
-// write commits the backlog and the group behind it and answers the commands.
-func (r *recorder) write(group []job) {
-	for _, j := range group {
-		r.backlog = append(r.backlog, j.change)
+// next returns how long to wait for the next try, and whether there is nothing
+// left to wait for.
+func (r *recorder) next() (again time.Duration, ended bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch closing := !r.closed.IsZero(); {
+	case closing && len(r.waiting) == 0:
+		return 0, true
+	case closing && time.Since(r.closed) > giveUpAfter:
+		r.log.Error("stopped with steps that could not be written", "steps", len(r.waiting), "err", r.fault)
+		return 0, true
+	case closing:
+		return retryEvery / 4, false
+	case len(r.waiting) > 0:
+		return retryEvery, false
+	default:
+		return time.Hour, false
 	}
-	if len(r.backlog) == 0 {
-		return
+}
+
+// tryNext writes the oldest steps that are waiting. It reports whether there may
+// be more to write at once.
+func (r *recorder) tryNext() bool {
+	r.mu.Lock()
+	r.trying = min(len(r.waiting), groupSize)
+	group := r.waiting[:r.trying:r.trying]
+	r.mu.Unlock()
+	if len(group) == 0 {
+		return false
 	}
-	waited := len(r.backlog) - len(group) // steps that were here before this try
-	err := r.commit(r.backlog)
-	var refused map[int]error // by place in the backlog as it was
-	done := len(r.backlog)
-	if err != nil {
-		done, refused, err = r.commitOneByOne()
-	}
-	r.forget(done)
+	done, refused, err := r.write(group)
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trying = 0
+	r.settle(group[:done], refused)
+	r.waiting = r.waiting[done:]
 	r.note(err)
-	if err != nil {
-		r.keep(max(waited-done, 0))
-	}
-	for i, j := range group {
-		result := refused[waited+i]
-		if waited+i >= done {
-			result = fmt.Errorf("%w: %w", ErrNotWritten, err)
-		}
-		for _, a := range j.answers {
-			a <- result
-		}
-	}
+	r.room.Broadcast()
+	return err == nil
 }
 
-func (r *recorder) commit(changes []store.Change) error {
-	ctx, cancel := context.WithTimeout(context.Background(), commitLimit)
-	defer cancel()
-	// The limit ends the waiting for the database, not a disk that hangs in the
-	// middle of a write: then the alarms go out meanwhile.
-	hangs := time.AfterFunc(hangLimit, func() {
-		r.fault.Store(new("the disk does not answer"))
-		for _, c := range changes {
-			r.outbox.hold(c.Notices)
-		}
-		r.told()
-	})
-	err := r.store.Commit(ctx, changes...)
-	hangs.Stop()
-	if err != nil {
-		r.failures.Add(1)
-		return err
+// write commits a group, or step by step up to the first that the disk does not
+// take. A step that the store refuses for what it says, and would refuse for
+// ever, is set aside: it must not keep everything behind it from the disk. It
+// returns how many steps are done with, those refused by their place, and what
+// stopped it.
+func (r *recorder) write(group []*step) (done int, refused map[int]error, err error) {
+	if err := r.commit(group); err == nil {
+		return len(group), nil, nil
 	}
-	r.commits.Add(1)
-	notices := false
-	for _, c := range changes {
-		notices = notices || len(c.Notices) > 0
-	}
-	r.outbox.written(ctx, changes)
-	if notices {
-		r.told()
-	}
-	return nil
-}
-
-// commitOneByOne writes the backlog step by step, up to the first that the disk
-// does not take. A step that the store refuses for what it says, and would
-// refuse for ever, is set aside: it must not keep everything behind it from the
-// disk. It returns how many steps are done with, those refused by their place,
-// and what stopped it.
-func (r *recorder) commitOneByOne() (done int, refused map[int]error, err error) {
 	refused = make(map[int]error)
-	for i := range r.backlog {
-		err := r.commit(r.backlog[i : i+1])
+	for i, s := range group {
+		err := r.commit(group[i : i+1])
 		switch {
 		case errors.Is(err, store.ErrRefused):
-			r.lost.Add(uint64(max(1, len(r.backlog[i].Entries))))
-			r.log.Error("step cannot be written and is set aside", "rows", len(r.backlog[i].Entries), "err", err)
-			r.outbox.hold(r.backlog[i].Notices)
+			r.lost.Add(uint64(s.weight()))
+			r.log.Error("step cannot be written and is set aside", "rows", s.weight(), "err", err)
+			r.outbox.hold(s.change.Notices)
+			r.outbox.giveUp(s.change.Notices)
 			r.told()
 			refused[i] = err
 		case err != nil:
 			return i, refused, err
 		}
 	}
-	return len(r.backlog), refused, nil
+	return len(group), refused, nil
 }
 
-func (r *recorder) forget(n int) {
-	r.backlog = slices.Delete(r.backlog, 0, n)
-	r.held = max(0, r.held-n)
-}
-
-// keep holds what could not be written within its bound. Steps that already
-// waited one try have their notices sent from memory: telling wins over
-// writing.
-func (r *recorder) keep(waited int) {
-	if waited > r.held {
-		for _, c := range r.backlog[r.held:waited] {
-			r.outbox.hold(c.Notices)
+// commit writes steps in one transaction.
+func (r *recorder) commit(steps []*step) error {
+	changes := make([]store.Change, 0, len(steps))
+	notices := false
+	for _, s := range steps {
+		if !s.change.At.IsZero() {
+			changes = append(changes, s.change)
+			notices = notices || len(s.change.Notices) > 0
 		}
-		r.held = waited
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commitLimit)
+	defer cancel()
+	// The limit ends the waiting for the database, not a disk that hangs in the
+	// middle of a write.
+	var over atomic.Bool
+	watch := time.AfterFunc(hangLimit, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !over.Load() {
+			r.fail(failing, "the disk does not answer")
+		}
+	})
+	err := r.store.Commit(ctx, changes...)
+	over.Store(true)
+	watch.Stop()
+	if err != nil {
+		r.failures.Add(1)
+		return err
+	}
+	r.commits.Add(1)
+	r.outbox.written(ctx, steps)
+	if notices {
 		r.told()
 	}
-	rows := 0
-	for _, c := range r.backlog {
-		rows += len(c.Entries)
-	}
-	if rows > backlogRows {
-		merged := merge(r.backlog)
-		r.lost.Add(uint64(len(merged.Entries) - backlogRows/2))
-		merged.Entries = merged.Entries[len(merged.Entries)-backlogRows/2:]
-		r.outbox.hold(merged.Notices)
-		r.backlog, r.held = []store.Change{merged}, 1
-	}
+	return nil
 }
 
-// merge makes one step of many: all history, and of each alert and ticket the
-// newest row.
-func merge(changes []store.Change) store.Change {
-	var m store.Change
-	for _, c := range changes {
-		m.At = max(m.At, c.At)
-		m.Entries = append(m.Entries, c.Entries...)
-		m.Alerts = append(m.Alerts, c.Alerts...)
-		m.Tickets = append(m.Tickets, c.Tickets...)
-		m.Notices = append(m.Notices, c.Notices...)
-		m.States = append(m.States, c.States...)
+// settle lets go of steps that are done with.
+func (r *recorder) settle(steps []*step, refused map[int]error) {
+	var show *Snapshot
+	for _, s := range steps {
+		r.weight -= s.weight()
+		if s.show != nil {
+			show = s.show
+		}
 	}
-	m.Alerts = newest(m.Alerts, func(i int) int64 { return int64(m.Alerts[i].ID) })
-	m.Tickets = newest(m.Tickets, func(i int) int64 { return int64(m.Tickets[i].ID) })
-	return m
-}
-
-// newest keeps the last of all rows with the same id, in order of id.
-func newest[T any](rows []T, id func(int) int64) []T {
-	last := make(map[int64]int, len(rows))
-	for i := range rows {
-		last[id(i)] = i
+	if show != nil {
+		r.show(show)
 	}
-	at := make([]int, 0, len(last))
-	for _, i := range last {
-		at = append(at, i)
+	for i, s := range steps {
+		s.answer(refused[i])
 	}
-	slices.SortFunc(at, func(a, b int) int { return cmp.Compare(id(a), id(b)) })
-	kept := make([]T, 0, len(at))
-	for _, i := range at {
-		kept = append(kept, rows[i])
-	}
-	return kept
 }
 
 // note logs when writing begins to fail and when it works again.
 func (r *recorder) note(err error) {
-	was := r.failing()
-	switch {
-	case err != nil && was == "":
-		r.log.Error("journal cannot be written", "err", err)
-	case err == nil && was != "":
-		r.log.Warn("journal can be written again", "was", was)
+	if err != nil {
+		if r.fault == "" {
+			r.log.Error("journal cannot be written", "err", err)
+		}
+		r.fail(min(r.trouble+1, failing), err.Error())
+		r.bound()
+		return
 	}
-	if err == nil {
-		r.fault.Store(nil)
-	} else {
-		r.fault.Store(new(err.Error()))
+	if r.fault != "" {
+		r.log.Warn("journal can be written again", "was", r.fault)
+	}
+	r.trouble, r.fault = noTrouble, ""
+}
+
+// fail says that the disk is in trouble, and lets everybody know who has waited
+// for it.
+func (r *recorder) fail(t trouble, fault string) {
+	r.trouble, r.fault = t, fault
+	r.tell(r.waiting)
+	r.room.Broadcast()
+}
+
+// tell lets out what steps that are not written hold, as far as the trouble goes.
+func (r *recorder) tell(steps []*step) {
+	var show *Snapshot
+	notices := false
+	for _, s := range steps {
+		if s.show != nil {
+			show, s.show = s.show, nil
+		}
+		s.answer(fmt.Errorf("%w: %s", ErrNotWritten, r.fault))
+		if r.trouble == failing && !s.held {
+			r.outbox.hold(s.change.Notices)
+			s.held = true
+			notices = notices || len(s.change.Notices) > 0
+		}
+	}
+	if show != nil {
+		r.show(show)
+	}
+	if notices {
+		r.told()
 	}
 }
 
-// drain writes the rest at the end, trying for a short while if the disk fails.
-func (r *recorder) drain() {
-	for deadline := time.Now().Add(giveUpAfter); len(r.backlog) > 0; time.Sleep(retryEvery / 4) {
-		r.write(nil)
-		if len(r.backlog) > 0 && time.Now().After(deadline) {
-			r.log.Error("stopped with steps that could not be written", "steps", len(r.backlog), "err", r.failing())
-			return
-		}
+// answer says to the commands of s what has become of it, once.
+func (s *step) answer(err error) {
+	for _, a := range s.answers {
+		a <- err
 	}
+	s.answers = nil
 }

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,14 +30,17 @@ type disk struct {
 
 func (d *disk) Commit(_ context.Context, changes ...store.Change) error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	fail := d.fail
+	d.mu.Unlock()
 	for _, c := range changes {
-		if d.fail != nil {
-			if err := d.fail(c); err != nil {
+		if fail != nil {
+			if err := fail(c); err != nil {
 				return err
 			}
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.changes = append(d.changes, changes...)
 	return nil
 }
@@ -67,8 +73,15 @@ func (d *disk) kinds() (kinds []string) {
 	return kinds
 }
 
-func say(kind string, notices ...notify.Notice) job {
-	return job{change: store.Change{Entries: []store.Entry{{Kind: kind}}, Notices: notices}, answers: []answer{make(answer, 1)}}
+func say(kind string, notices ...notify.Notice) *step {
+	return &step{change: store.Change{At: 1, Entries: []store.Entry{{Kind: kind}}, Notices: notices}, answers: []answer{make(answer, 1)}}
+}
+
+// ask hands s over and returns where its answer comes.
+func ask(r *recorder, s *step) answer {
+	a := s.answers[0]
+	r.put(s)
+	return a
 }
 
 var errFull = errors.New("disk full")
@@ -79,7 +92,7 @@ func withRecorder(t *testing.T, f func(*disk, *recorder)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		d := &disk{}
-		r := newRecorder(d, slog.New(slog.DiscardHandler), nil)
+		r := newRecorder(d, slog.New(slog.DiscardHandler), func(*Snapshot) {}, nil)
 		ended := make(chan struct{})
 		go func() { defer close(ended); r.run() }()
 		f(d, r)
@@ -90,9 +103,7 @@ func withRecorder(t *testing.T, f func(*disk, *recorder)) {
 
 func TestAnAnswerComesAfterTheCommit(t *testing.T) {
 	withRecorder(t, func(d *disk, r *recorder) {
-		j := say("a")
-		r.put(j)
-		if err := <-j.answers[0]; err != nil {
+		if err := <-ask(r, say("a")); err != nil {
 			t.Fatal(err)
 		}
 		if got := d.kinds(); !slices.Equal(got, []string{"a"}) {
@@ -104,13 +115,10 @@ func TestAnAnswerComesAfterTheCommit(t *testing.T) {
 func TestWhatADeadDiskRefusedIsWrittenOnceItWorks(t *testing.T) {
 	withRecorder(t, func(d *disk, r *recorder) {
 		d.breaks(full)
-		first, second := say("a"), say("b")
-		r.put(first)
-		if err := <-first.answers[0]; !errors.Is(err, ErrNotWritten) || !errors.Is(err, errFull) {
+		if err := <-ask(r, say("a")); !errors.Is(err, ErrNotWritten) || !strings.Contains(err.Error(), "disk full") {
 			t.Errorf("answer is %v, want it to say that it is not written and why", err)
 		}
-		r.put(second)
-		<-second.answers[0]
+		<-ask(r, say("b"))
 		if r.failing() == "" {
 			t.Error("the recorder does not say that it fails")
 		}
@@ -187,10 +195,9 @@ func TestAHeartbeatThatStillFitsDoesNotHideAFullDisk(t *testing.T) {
 			}
 			return nil
 		})
-		alarm, beat := say("alarm"), job{}
-		r.put(alarm)
-		r.put(beat)
-		if err := <-alarm.answers[0]; !errors.Is(err, ErrNotWritten) {
+		alarm := ask(r, say("alarm"))
+		r.put(&step{change: store.Change{At: 1}})
+		if err := <-alarm; !errors.Is(err, ErrNotWritten) {
 			t.Errorf("an act that is not on disk is answered with %v", err)
 		}
 		time.Sleep(5 * retryEvery)
@@ -244,18 +251,96 @@ func TestADiskThatHangsKeepsNobodyFromHearing(t *testing.T) {
 	})
 }
 
+// TestADiskThatHangsDoesNotStopTheLoop: while a commit does not return, the loop
+// hands over more than the queue holds; people see it and hear of it.
+func TestADiskThatHangsDoesNotStopTheLoop(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		var shown atomic.Pointer[Snapshot]
+		r.show = func(s *Snapshot) { shown.Store(s) }
+		d.breaks(func(store.Change) error { time.Sleep(time.Hour); return nil })
+		began := time.Now()
+		var last answer
+		for i := range 3 * recorderQueue {
+			s := say("x", notify.Notice{Key: strconv.Itoa(i), Receiver: strconv.Itoa(i % 8)})
+			s.show = &Snapshot{Seq: uint64(i)}
+			last = ask(r, s)
+		}
+		if waited := time.Since(began); waited > hangLimit {
+			t.Errorf("the loop stood still for %v", waited)
+		}
+		if err := <-last; !errors.Is(err, ErrNotWritten) {
+			t.Errorf("an act is answered with %v", err)
+		}
+		if s := shown.Load(); s == nil || s.Seq != 3*recorderQueue-1 {
+			t.Errorf("people see %+v", s)
+		}
+		due := 0
+		for i := range 8 {
+			n, _, _ := r.outbox.Due(context.Background(), strconv.Itoa(i), 0, 10_000)
+			due += len(n)
+		}
+		if due != 3*recorderQueue {
+			t.Errorf("%d notices go out from memory, want %d", due, 3*recorderQueue)
+		}
+		d.breaks(nil)
+		time.Sleep(300 * time.Hour) // each step of the first group hangs
+		if n := len(d.kinds()); n != 3*recorderQueue || r.failing() != "" {
+			t.Errorf("afterwards %d rows on disk, failing %q", n, r.failing())
+		}
+	})
+}
+
+// TestNothingIsShownThatIsNotOnDisk: who saw an alert finds it again after a
+// power cut.
+func TestNothingIsShownThatIsNotOnDisk(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		var shown atomic.Pointer[Snapshot]
+		r.show = func(s *Snapshot) { shown.Store(s) }
+		d.breaks(func(store.Change) error { time.Sleep(time.Second); return nil })
+		s := say("alarm")
+		s.show = &Snapshot{}
+		r.put(s)
+		time.Sleep(900 * time.Millisecond)
+		if shown.Load() != nil {
+			t.Error("shown before it was written")
+		}
+		time.Sleep(200 * time.Millisecond)
+		if shown.Load() == nil {
+			t.Error("written and not shown")
+		}
+	})
+}
+
+// settleAll sends what is due for a receiver.
+func settleAll(t *testing.T, b *outbox, receiver string) {
+	t.Helper()
+	due, _, _ := b.Due(context.Background(), receiver, 0, maxHeld)
+	for _, n := range due {
+		if err := b.Settle(context.Background(), notify.Outcome{Key: n.Key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestMemoryStaysBoundedWhileTheDiskIsDead(t *testing.T) {
 	withRecorder(t, func(d *disk, r *recorder) {
 		d.breaks(full)
 		for i := range 3 * backlogRows {
-			j := say("x")
+			j := say("x", notify.Notice{Key: strconv.Itoa(i), Receiver: "desk"})
 			j.change.Alerts = []alerts.Alert{{ID: alerts.ID(i % 7), AckedBy: time.Duration(i).String()}}
 			r.put(j)
+			settleAll(t, r.outbox, "desk")
 		}
 		synctest.Wait()
+		if n := len(r.outbox.held) + len(r.outbox.settled); n > backlogRows {
+			t.Errorf("%d notices in memory", n)
+		}
 		d.breaks(nil)
 		time.Sleep(3 * retryEvery)
 		synctest.Wait()
+		if n := len(r.outbox.held) + len(r.outbox.settled); n > 0 {
+			t.Errorf("%d notices in memory after all", n)
+		}
 		rows := len(d.kinds())
 		if rows > backlogRows || uint64(rows)+r.lost.Load() != 3*backlogRows {
 			t.Errorf("%d rows kept (bound %d) and %d counted as lost do not add up to %d", rows, backlogRows, r.lost.Load(), 3*backlogRows)

@@ -11,8 +11,9 @@ import (
 )
 
 // Snapshot is the live state at one moment. It is made by the loop about once
-// a second and after every transition, and never changed afterwards: readers
-// may keep it as long as they like.
+// a second and after every transition, shown when all that it holds is on disk
+// or the disk has failed, and never changed afterwards: readers may keep it as
+// long as they like.
 type Snapshot struct {
 	Seq  uint64 // grows with every snapshot
 	At   gateway.Instant
@@ -56,10 +57,13 @@ type Stats struct {
 // s.
 func (p *Pipeline) Changed(s *Snapshot) <-chan struct{} { return s.superseded }
 
-// publish makes a snapshot of everything the loop owns.
-func (p *Pipeline) publish(now gateway.Instant) {
+// picture makes a snapshot of everything the loop owns.
+func (p *Pipeline) picture(now gateway.Instant) *Snapshot {
+	p.seq++
+	p.dirty, p.made = false, now
 	facilities := p.parts.Site.Facilities()
 	s := &Snapshot{
+		Seq:        p.seq,
 		At:         now,
 		Site:       p.parts.Site,
 		Values:     slices.Clone(p.parts.Engine.Latest()),
@@ -83,13 +87,12 @@ func (p *Pipeline) publish(now gateway.Instant) {
 	if fault := p.recorder.failing(); fault != "" {
 		s.Degraded = append(s.Degraded, "store: "+fault)
 	}
-	p.dirty = false
-	old := p.snapshot.Load()
-	if old != nil {
-		s.Seq = old.Seq + 1
-	}
-	p.snapshot.Store(s)
-	if old != nil {
+	return s
+}
+
+// show makes s the snapshot that everybody sees.
+func (p *Pipeline) show(s *Snapshot) {
+	if old := p.snapshot.Swap(s); old != nil {
 		close(old.superseded)
 	}
 }

@@ -1,0 +1,63 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// letterbox is the outbox of a store that says when its next notice is due.
+type letterbox struct {
+	next gateway.Instant
+	err  error
+}
+
+func (l letterbox) Due(context.Context, string, gateway.Instant, int) ([]notify.Notice, gateway.Instant, error) {
+	return nil, l.next, l.err
+}
+
+func (letterbox) Settle(context.Context, notify.Outcome) error { return nil }
+
+func TestADeadReceiverTakesNoRoomFromOthers(t *testing.T) {
+	b := newOutbox(letterbox{})
+	for i := range 2 * maxHeld {
+		b.hold([]notify.Notice{{Key: "dead-" + strconv.Itoa(i), Receiver: "dead"}})
+	}
+	b.hold([]notify.Notice{{Key: "k", Receiver: "desk"}})
+	if due, _, _ := b.Due(t.Context(), "desk", 0, 10); len(due) != 1 {
+		t.Errorf("%d notices for a receiver that works", len(due))
+	}
+	due, _, _ := b.Due(t.Context(), "dead", 0, 2*maxHeld)
+	if len(due) != maxHeld || due[len(due)-1].Key != "dead-"+strconv.Itoa(2*maxHeld-1) {
+		t.Errorf("of the dead receiver %d notices are kept, the last %v; want the newest %d", len(due), due[len(due)-1].Key, maxHeld)
+	}
+}
+
+func TestAHeldNoticeIsTriedAgainWhenItIsDue(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		store letterbox
+		want  gateway.Instant
+	}{
+		{"nothing in the store", letterbox{}, 2000},
+		{"the store is earlier", letterbox{next: 1500}, 1500},
+		{"the store is later", letterbox{next: 9000}, 2000},
+		{"the store cannot be read", letterbox{err: errors.New("disk")}, 2000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newOutbox(tt.store)
+			b.hold([]notify.Notice{{Key: "k", Receiver: "desk"}})
+			if err := b.Settle(t.Context(), notify.Outcome{Key: "k", Err: "refused", Next: 2000}); err != nil {
+				t.Fatal(err)
+			}
+			due, next, err := b.Due(t.Context(), "desk", 1000, 10)
+			if len(due) != 0 || next != tt.want || err != nil {
+				t.Errorf("due %v, next %v, error %v; want none, %v", due, next, err, tt.want)
+			}
+		})
+	}
+}
