@@ -115,6 +115,7 @@ func (l *loader) addFacility(f Facility, name string, sources []Source, written 
 		whole = l.addSource(&g, s, name, i+1, written[i]) && whole
 	}
 	if whole {
+		g.Points = append(g.Points, gateway.BlindnessPoint())
 		l.built = append(l.built, g)
 	}
 }

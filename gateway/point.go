@@ -63,6 +63,30 @@ type State struct {
 // driver and is always of good quality.
 const LinkPoint = "link"
 
+// BlindPoint is the name of the point that says which inputs of rules have had
+// no value for too long although the facility's devices answer. It is told by
+// the gateway itself and is always of good quality.
+const BlindPoint = "blind"
+
+// The values of a blind point.
+const (
+	BlindToNothing = 0
+	BlindToSome    = 1 // an input of a rule is missing
+	BlindToFaults  = 2 // an input of a rule that says when the facility is down is missing
+)
+
+// BlindnessPoint returns the point named BlindPoint.
+func BlindnessPoint() Point {
+	return Point{
+		Name: BlindPoint, Text: Text{"监测盲区", "Blind to"}, Role: BlindPoint, Kind: Enum, Period: time.Second,
+		States: map[int64]State{
+			BlindToNothing: {"nothing", Text{"无", "nothing"}},
+			BlindToSome:    {"some", Text{"部分测点", "some points"}},
+			BlindToFaults:  {"faults", Text{"故障测点", "faults"}},
+		},
+	}
+}
+
 // Point is one measured or derived value of a facility.
 type Point struct {
 	Facility FacilityID

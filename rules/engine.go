@@ -171,6 +171,15 @@ func (e *Engine) Latest() []gateway.Sample { return e.latest }
 // Instances returns every rule on every facility, by Ref.
 func (e *Engine) Instances() []Instance { return e.list }
 
+// Reads reports whether a rule looks at a point, and whether one does that says
+// when the facility is down.
+func (e *Engine) Reads(ref gateway.PointRef) (read, impairs bool) {
+	for _, i := range e.instancesOf[ref] {
+		impairs = impairs || e.instances[i].rule.Impairs
+	}
+	return len(e.instancesOf[ref]) > 0, impairs
+}
+
 // Unmatched returns the rules that apply to no facility, as "class/rule".
 func (e *Engine) Unmatched() []string { return e.unmatched }
 

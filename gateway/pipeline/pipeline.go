@@ -100,6 +100,7 @@ type Pipeline struct {
 	heardBy  []int32           // facility index by PointRef; -1 for points that say nothing of the device
 	heard    []gateway.Instant
 	self     map[string]gateway.PointRef
+	sights   []sight
 	batch    []gateway.Sample
 	swept    []gateway.Sample
 	changes  []rules.Change
@@ -132,6 +133,7 @@ func New(parts Parts, o Options) *Pipeline {
 		heardBy:  make([]int32, parts.Site.Len()),
 		heard:    make([]gateway.Instant, len(parts.Site.Facilities())),
 		self:     make(map[string]gateway.PointRef),
+		sights:   watchInputs(parts.Site, parts.Engine),
 	}
 	p.stats.Breaches = make(map[string]uint64)
 	p.recorder = newRecorder(parts.Store, o.Log, p.show, o.Notices)
@@ -139,7 +141,7 @@ func New(parts Parts, o Options) *Pipeline {
 	for ref, pt := range parts.Site.Points() {
 		p.arrived[ref] = start
 		p.heardBy[ref] = int32(parts.Site.FacilityIndex(pt.Facility))
-		if pt.Role == gateway.LinkPoint || pt.Facility == gateway.Self {
+		if pt.Role == gateway.LinkPoint || pt.Role == gateway.BlindPoint || pt.Facility == gateway.Self {
 			p.heardBy[ref] = -1
 		}
 		if pt.Facility == gateway.Self {

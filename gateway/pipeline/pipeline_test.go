@@ -100,6 +100,7 @@ func build(t *testing.T) *building {
 		{ID: "pump-1", Class: gateway.Pump, Lines: []gateway.FacilityID{"bus-b1"}, Points: []gateway.Point{
 			{Name: "fault", Role: "fault", Kind: gateway.Discrete, Period: time.Second, MaxAge: 10 * time.Second},
 			{Name: "level", Unit: "m", Period: time.Second, MaxAge: 10 * time.Second}, link,
+			gateway.BlindnessPoint(),
 		}},
 	})
 	if err != nil {
@@ -109,6 +110,11 @@ func build(t *testing.T) *building {
 	packs := []rules.Pack{
 		{Class: gateway.Pump, Rules: []rules.Spec{{ID: "tripped", Title: text(), Severity: "critical", Why: why, Impairs: true, Ticket: "emergency",
 			When: &rules.Condition{Expr: "fault == true"}, Hold: rules.Hold{Duration: 2 * time.Second}, ClearAfter: time.Second}}},
+		{Class: gateway.Pump, Rules: []rules.Spec{
+			{ID: "blind", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "blind == faults"}},
+			{ID: "unread", Title: text(), Severity: "info", Why: why, When: &rules.Condition{Expr: "blind == some"}},
+			{ID: "low", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "level < 0.2 m"}},
+		}},
 		{Class: "any", Rules: []rules.Spec{{ID: "comm_loss", Title: text(), Why: why, Ticket: "ordinary", BadData: "alarm", Points: []string{"link"},
 			Levels: []rules.Level{{Severity: "warning", Below: "0.5", Hold: rules.Hold{Polls: 3}}}}}},
 	}

@@ -43,8 +43,8 @@ func (p *Pipeline) advance(now gateway.Instant) {
 }
 
 // sweep does once a second what nothing else asks for: points that have grown
-// too old become stale, the gateway's own parts are looked at, and everybody
-// sees a fresh snapshot.
+// too old become stale, the gateway's own parts and what it cannot see are looked
+// at, and everybody sees a fresh snapshot.
 func (p *Pipeline) sweep() {
 	now := p.clock.now()
 	p.swept = p.swept[:0]
@@ -65,6 +65,12 @@ func (p *Pipeline) sweep() {
 		if ok, told := health[name]; told {
 			p.swept = append(p.swept, gateway.Sample{Point: ref, Quality: gateway.Good, Value: truth(ok), At: now})
 		}
+	}
+	p.observe(p.swept)
+	p.swept = p.swept[:0]
+	for i := range p.sights {
+		s := &p.sights[i]
+		p.swept = append(p.swept, gateway.Sample{Point: s.blind, Quality: gateway.Good, Value: s.look(latest, now), At: now})
 	}
 	p.observe(p.swept)
 	p.dirty = true
