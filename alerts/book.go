@@ -34,10 +34,12 @@ var (
 // Book holds the open alerts: at most one for each rule instance.
 //
 // A facility that falls silent may be silent because its line is. Its alert is
-// recorded at once but held back for a moment, and for as long as a line of it
-// is being judged. If an alert of a line is there by then, the facility's is
+// recorded at once but held back for a moment, and for as long as that line is
+// being judged. If an alert of the line is there by then, the facility's is
 // hidden behind it: no ticket, no message, counted as one of its children. When
-// the line comes back and the facility does not, its alert is revealed.
+// the line comes back and the facility does not, its alert is revealed. Of a
+// facility with several sources each has a link point and a line of its own: a
+// dead line explains the silence of the sources behind it and no other.
 type Book struct {
 	site      *gateway.Site
 	instances []rules.Instance
@@ -166,7 +168,7 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
 		e.Point, e.Unit = p.ID(), p.Unit
 	}
 	b.open[in.Key] = e
-	if f := b.site.Facility(e.Facility); e.Rule == CommLoss && f != nil && len(f.Lines) > 0 {
+	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 {
 		return b.holdBack(dst, e, c.At)
 	}
 	dst = append(dst, Event{Kind: Raised, At: c.At, Alert: e.Alert})
@@ -185,13 +187,25 @@ func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
 	return append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
 }
 
+// linesOf returns the lines that can explain the silence a tells of: that of its
+// own source, or all of the facility's if its point names none. The other
+// source of the facility may be silent for a reason of its own.
+func (b *Book) linesOf(a *Alert) []gateway.FacilityID {
+	if ref, ok := b.site.Lookup(a.Point); ok && b.site.Point(ref).Line != "" {
+		return []gateway.FacilityID{b.site.Point(ref).Line}
+	}
+	if f := b.site.Facility(a.Facility); f != nil {
+		return f.Lines
+	}
+	return nil
+}
+
 // cause returns the active alert of a line that explains a.
 func (b *Book) cause(a *Alert) *entry {
-	f := b.site.Facility(a.Facility)
-	if a.Rule != CommLoss || f == nil {
+	if a.Rule != CommLoss {
 		return nil
 	}
-	for _, line := range f.Lines {
+	for _, line := range b.linesOf(a) {
 		if e := b.open[lossOf(line)]; e != nil && e.Phase != rules.Normal {
 			return e
 		}
@@ -202,8 +216,7 @@ func (b *Book) cause(a *Alert) *entry {
 // lineIsJudged reports whether a line of e may be about to explain it, so that
 // it is too early to speak.
 func (b *Book) lineIsJudged(e *entry) bool {
-	f := b.site.Facility(e.Facility)
-	return f != nil && slices.ContainsFunc(f.Lines, func(line gateway.FacilityID) bool { return b.pending[lossOf(line)] })
+	return slices.ContainsFunc(b.linesOf(&e.Alert), func(line gateway.FacilityID) bool { return b.pending[lossOf(line)] })
 }
 
 // lossOf returns the key of the instance that judges a line.

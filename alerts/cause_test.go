@@ -106,6 +106,70 @@ func TestAFacilityBehindTwoDeadLinesStaysHiddenWhenOneComesBack(t *testing.T) {
 	d.want(d.advance(330), "revealed lift-1#3")
 }
 
+// newTwoSourceDesk returns a desk for a lift with a source on each of two lines.
+// Its rule instances are the comm_loss of line 1, line 2, source 1 and source 2.
+func newTwoSourceDesk(t *testing.T) *desk {
+	t.Helper()
+	d := newDesk(t)
+	link := func(name string, line gateway.FacilityID) gateway.Point {
+		return gateway.Point{Name: name, Role: "link", Kind: gateway.Discrete, Line: line}
+	}
+	site, err := gateway.NewSite("s", gateway.Text{}, d.site.Location, gateway.English, []gateway.Facility{
+		{ID: "bus-b1", Class: gateway.Line, Points: []gateway.Point{link("link", "")}},
+		{ID: "bus-b2", Class: gateway.Line, Points: []gateway.Point{link("link", "")}},
+		{ID: "lift-1", Class: gateway.Elevator, Lines: []gateway.FacilityID{"bus-b1", "bus-b2"},
+			Points: []gateway.Point{link("link", "bus-b1"), link("link.2", "bus-b2")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss := d.rules[lineLoss].Rule
+	d.site, d.rules = site, []rules.Instance{
+		{Key: "bus-b1/comm_loss/link", Facility: "bus-b1", Rule: loss},
+		{Key: "bus-b2/comm_loss/link", Facility: "bus-b2", Rule: loss},
+		{Key: "lift-1/comm_loss/link", Facility: "lift-1", Rule: loss},
+		{Key: "lift-1/comm_loss/link.2", Facility: "lift-1", Rule: loss},
+	}
+	d.book = alerts.NewBook(site, d.rules, nil, 0)
+	return d
+}
+
+// onPoint makes a change tell of the point numbered ref.
+func onPoint(ref gateway.PointRef) func(*rules.Change) {
+	return func(c *rules.Change) { c.Point = ref }
+}
+
+func TestADeadLineHidesOnlyTheSourcesThatAreReachedThroughIt(t *testing.T) {
+	const line1, source1, source2 = 0, 2, 3
+	d := newTwoSourceDesk(t)
+	d.change(line1, rules.Active, 1, onPoint(0))
+	d.want(d.change(source1, rules.Active, 2, onPoint(2)), "hidden lift-1#2 behind #1")
+	d.want(d.change(source2, rules.Active, 3, onPoint(3)), "hidden lift-1#3")
+	d.want(d.advance(8), "raised lift-1#3")
+}
+
+func TestOnlyTheLineOfItsOwnSourceHoldsASilenceBackWhileItIsJudged(t *testing.T) {
+	const line1, line2, source2 = 0, 1, 3
+	d := newTwoSourceDesk(t)
+	d.change(line1, rules.Pending, 1)
+	d.change(source2, rules.Active, 3, onPoint(3))
+	d.want(d.advance(8), "raised lift-1#1")
+	d.change(source2, rules.Normal, 9, onPoint(3))
+	d.change(line2, rules.Pending, 10)
+	d.change(source2, rules.Active, 12, onPoint(3))
+	d.want(d.advance(17))
+}
+
+func TestARestartFindsTheLineOfASource(t *testing.T) {
+	const line1, source2 = 0, 3
+	d := newTwoSourceDesk(t)
+	log := d.change(line1, rules.Active, 1, onPoint(0))
+	log = append(log, d.change(source2, rules.Active, 2, onPoint(3))...)
+	d.book = alerts.NewBook(d.site, d.rules, stored(log), 2)
+	d.want(d.advance(10))
+	d.want(d.advance(40), "raised lift-1#2")
+}
+
 func TestAHundredFacilitiesOnADeadLineAreOneAnnouncement(t *testing.T) {
 	const n = 100
 	link := []gateway.Point{{Name: "link", Role: "link", Kind: gateway.Discrete}}

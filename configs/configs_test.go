@@ -320,6 +320,15 @@ func TestAFacilityWithSeveralSourcesHasALinkForEach(t *testing.T) {
 	if diff := cmp.Diff([]gateway.FacilityID{"bus-plc", "bus-mq"}, lift.Lines); diff != "" || lift.Class != gateway.Elevator {
 		t.Errorf("class %s, lines (-want +got):\n%s", lift.Class, diff)
 	}
+	lines := map[string]gateway.FacilityID{}
+	for _, p := range lift.Points {
+		if p.Line != "" {
+			lines[p.Name] = p.Line
+		}
+	}
+	if diff := cmp.Diff(map[string]gateway.FacilityID{"link": "bus-plc", "link.2": "bus-mq"}, lines); diff != "" {
+		t.Errorf("lines by link point (-want +got):\n%s", diff)
+	}
 }
 
 func TestSecretsReachThePartsThatNeedThem(t *testing.T) {

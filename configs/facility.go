@@ -147,9 +147,11 @@ func (l *loader) addSource(g *gateway.Facility, s Source, name string, n int, at
 		}
 		g.Points = append(g.Points, point)
 	}
-	g.Points = append(g.Points, drivers.LinkPoint(n))
-	if line := drivers.LineID(s.Bus); !slices.Contains(g.Lines, line) {
-		g.Lines = append(g.Lines, line)
+	link := drivers.LinkPoint(n)
+	link.Line = drivers.LineID(s.Bus)
+	g.Points = append(g.Points, link)
+	if !slices.Contains(g.Lines, link.Line) {
+		g.Lines = append(g.Lines, link.Line)
 	}
 	l.devices = append(l.devices, d)
 	l.written = append(l.written, at)
