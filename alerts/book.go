@@ -19,9 +19,11 @@ const CommLoss = "comm_loss"
 // How long a silent facility is given before people hear of it: until its line
 // is known to be silent, too, or, after the line has come back, until the
 // facility has had the time to answer again.
+// In all, and however often that begins anew, it is patience.
 const (
 	settle      = 5 * time.Second
 	settleAgain = 30 * time.Second
+	patience    = time.Minute
 )
 
 // What Ack refuses.
@@ -40,6 +42,12 @@ var (
 // the line comes back and the facility does not, its alert is revealed. Of a
 // facility with several sources each has a link point and a line of its own: a
 // dead line explains the silence of the sources behind it and no other.
+//
+// A line that comes and goes must not hide a dead device for ever. The time for
+// which an alert is held back while no line is known to explain it is added up
+// over all returns of the line: after a minute of it the alert is shown,
+// whatever the line does, and is not hidden again before it has returned. The
+// time behind a line that is dead does not count. A restart begins anew.
 type Book struct {
 	site      *gateway.Site
 	instances []rules.Instance
@@ -51,18 +59,38 @@ type Book struct {
 
 type entry struct {
 	Alert
-	due gateway.Instant // while held back; 0 until time has passed after a restart
-	as  EventKind       // what it is told as once it is due
+	since gateway.Instant // while held back: since when; 0 until time has passed after a restart
+	due   gateway.Instant // while held back: until when; as since
+	spent time.Duration   // of patience, in earlier times of being held back
+	as    EventKind       // what it is told as once it is due
 }
 
-// hold keeps e back until due, to be told as kind.
-func (b *Book) hold(e *entry, due gateway.Instant, kind EventKind) {
-	e.Cause, e.due, e.as = 0, due, kind
+// hold keeps e back, to be told as kind. From when and for how long is for
+// postpone to say.
+func (b *Book) hold(e *entry, kind EventKind) {
+	e.Cause, e.since, e.due, e.as = 0, 0, 0, kind
 	b.held[e.Key] = e
 }
 
+// postpone gives an entry that is held back another d from now on, as far as
+// patience goes.
+func (e *entry) postpone(now gateway.Instant, d time.Duration) {
+	if e.since.IsZero() {
+		e.since = now
+	}
+	e.due = min(now.Add(d), e.since.Add(patience-e.spent))
+}
+
+// patient reports whether an entry that is held back may be so for longer.
+func (e *entry) patient(now gateway.Instant) bool { return now.Sub(e.since)+e.spent < patience }
+
 // release ends the holding back of e.
-func (b *Book) release(e *entry) { delete(b.held, e.Key) }
+func (b *Book) release(e *entry, now gateway.Instant) {
+	if _, held := b.held[e.Key]; held && !e.since.IsZero() {
+		e.spent += now.Sub(e.since)
+	}
+	delete(b.held, e.Key)
+}
 
 // NewBook continues with the alerts that were open, numbering new ones from
 // last+1. What was held back is held back once more: the facilities that a line
@@ -89,7 +117,7 @@ func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last 
 		if e.Cause != 0 {
 			kind = Revealed
 		}
-		b.hold(e, 0, kind)
+		b.hold(e, kind)
 	}
 	return b
 }
@@ -182,7 +210,8 @@ func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
 	if cause := b.cause(&e.Alert); cause != nil {
 		cause.adopt(e)
 	} else {
-		b.hold(e, now.Add(settle), Raised)
+		b.hold(e, Raised)
+		e.postpone(now, settle)
 	}
 	return append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
 }
@@ -229,7 +258,7 @@ func lossOf(line gateway.FacilityID) string {
 func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 	for _, e := range inOrder(b.held) {
 		if b.cause(&e.Alert) == line {
-			b.release(e)
+			b.release(e, now)
 			line.adopt(e)
 			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
 		}
@@ -242,7 +271,8 @@ func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 	for _, child := range b.open {
 		if child.Cause == e.ID {
-			b.hold(child, now.Add(settleAgain), Revealed)
+			b.hold(child, Revealed)
+			child.postpone(now, settleAgain)
 			e.Children--
 		}
 	}
@@ -268,7 +298,7 @@ func (b *Book) close(dst []Event, e *entry, kind EventKind, now gateway.Instant)
 
 func (b *Book) forget(e *entry) {
 	delete(b.open, e.Key)
-	b.release(e)
+	delete(b.held, e.Key)
 }
 
 // Ack acknowledges the open alert id in the name of by. An alert that has
@@ -299,16 +329,16 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	for _, e := range inOrder(b.held) {
 		switch {
 		case e.due.IsZero():
-			e.due = now.Add(settleAgain)
+			e.postpone(now, settleAgain)
 		case e.due > now:
 		case b.cause(&e.Alert) != nil: // behind another line, which is still silent
-			b.release(e)
+			b.release(e, now)
 			b.cause(&e.Alert).adopt(e)
 			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
-		case e.Phase == rules.Clearing || b.lineIsJudged(e): // about to return, or to be explained
-			e.due = now.Add(settle)
+		case e.patient(now) && (e.Phase == rules.Clearing || b.lineIsJudged(e)): // about to return, or to be explained
+			e.postpone(now, settle)
 		default:
-			b.release(e)
+			b.release(e, now)
 			e.Visibility = Shown
 			dst = append(dst, Event{Kind: e.as, At: now, Alert: e.Alert})
 		}
