@@ -43,7 +43,8 @@ func (c *Class) UnmarshalText(b []byte) error {
 
 // Account adds up the events of one facility, in the order of their Effective,
 // over the window from from up to but not including to. Time before the first
-// event is before its service and counts as nothing.
+// event is before its service and counts as nothing. For a fault that begins with
+// the window the event before it is needed, too: only who was up can fail.
 func Account(events []Event, from, to gateway.Instant) Tally {
 	var t Tally
 	for i, e := range events {
@@ -51,7 +52,7 @@ func Account(events []Event, from, to gateway.Instant) Tally {
 		if i+1 < len(events) {
 			end = min(end, events[i+1].Effective)
 		}
-		if e.Class == Down && e.Effective >= from && e.Effective < to && (i == 0 || events[i-1].Class != Down) {
+		if i > 0 && fails(events[i-1].Class, e.Class) && e.Effective >= from && e.Effective < to {
 			t.Faults++
 		}
 		if d := int64(end - max(e.Effective, from)); d > 0 {
@@ -60,6 +61,11 @@ func Account(events []Event, from, to gateway.Instant) Tally {
 	}
 	return t
 }
+
+// fails reports whether it is a fault that one class of time follows another. A
+// facility that nobody could see before it was down is not counted as having
+// failed then.
+func fails(before, after Class) bool { return after == Down && (before == Up || before == Degraded) }
 
 func (t *Tally) count(c Class, ms int64) {
 	switch c {

@@ -119,6 +119,34 @@ func TestAFaultAcrossMidnightCountsInBothDays(t *testing.T) {
 	}
 }
 
+func TestOnlyAWayFromUpToDownIsAFault(t *testing.T) {
+	const hour = 3_600_000
+	run := func(classes ...intact.Class) (events []intact.Event) {
+		for i, c := range classes {
+			events = append(events, intact.Event{Class: c, Effective: gateway.Instant(i * hour)})
+		}
+		return events
+	}
+	for _, tt := range []struct {
+		events []intact.Event
+		from   gateway.Instant
+		want   int64
+	}{
+		{run(intact.Up, intact.Down), 0, 1},
+		{run(intact.Degraded, intact.Down), 0, 1},
+		{run(intact.Up, intact.Unknown, intact.Down), 0, 0},
+		{run(intact.Unknown, intact.Down, intact.Unknown, intact.Down), 0, 0},
+		{run(intact.Planned, intact.Down), 0, 0},
+		{run(intact.Down), 0, 0},
+		{run(intact.Up, intact.Down), hour, 1}, // at the first millisecond of the window
+		{run(intact.Up, intact.Down), hour + 1, 0},
+	} {
+		if got := intact.Account(tt.events, tt.from, 100*hour).Faults; got != tt.want {
+			t.Errorf("%v from %d on: %d faults, want %d", tt.events, tt.from, got, tt.want)
+		}
+	}
+}
+
 func TestDownStaysDownWhenTheLineBreaks(t *testing.T) {
 	m := watched(t)
 	m.Heard(pump, at(t, "10:00:00"))
@@ -191,7 +219,7 @@ func TestSilenceIsUnknownAndOfALiftDownAfterADay(t *testing.T) {
 	end := start.Add(29 * time.Hour)
 	for i, want := range map[int]intact.Tally{
 		pump: {Up: 600_000, Unknown: end.Sub(start).Milliseconds() - 600_000},
-		lift: {Up: 600_000, Unknown: (24 * time.Hour).Milliseconds(), Down: (5*time.Hour - 10*time.Minute).Milliseconds(), Faults: 1},
+		lift: {Up: 600_000, Unknown: (24 * time.Hour).Milliseconds(), Down: (5*time.Hour - 10*time.Minute).Milliseconds()},
 		slow: {Up: (3 * time.Hour).Milliseconds(), Unknown: (26 * time.Hour).Milliseconds()},
 	} {
 		if diff := cmp.Diff(want, m.Tally(i, start, end)); diff != "" {

@@ -80,15 +80,15 @@ func splitNumber(number string) (day string, n int, ok bool) {
 }
 
 // States returns the events of a facility, or of all for "", in the order in
-// which they were recorded: those in force at from, and those that took effect
-// after it and before to.
+// which they were recorded: those in force just before from, and those that took
+// effect from then on and before to.
 func (db *DB) States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error) {
 	return db.states(ctx, facility, from, sql.NullInt64{Int64: int64(to), Valid: true})
 }
 
 func (db *DB) states(ctx context.Context, facility gateway.FacilityID, from gateway.Instant, to sql.NullInt64) ([]intact.Event, error) {
-	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective > ?2 AND (?3 IS NULL OR effective < ?3)
-		OR id IN (SELECT max(id) FROM state_event WHERE (?1 = '' OR facility = ?1) AND effective <= ?2 GROUP BY facility)
+	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective >= ?2 AND (?3 IS NULL OR effective < ?3)
+		OR id IN (SELECT max(id) FROM state_event WHERE (?1 = '' OR facility = ?1) AND effective < ?2 GROUP BY facility)
 		ORDER BY id`, facility, from, to)
 }
 

@@ -284,7 +284,7 @@ func TestStatesBeginWithTheEventInForce(t *testing.T) {
 		return list
 	}
 	s, err := db.Load(t.Context(), morning, shanghai)
-	want := []string{"long ago", "in force in February", "second, at midnight", "first of February", "March", "March, too"}
+	want := []string{"long ago", "in force in February", "first, at midnight", "second, at midnight", "first of February", "March", "March, too"}
 	if diff := cmp.Diff(want, causes(s.States, err)); diff != "" {
 		t.Errorf("loaded (-want +got)\n%s", diff)
 	}
@@ -295,7 +295,7 @@ func TestStatesBeginWithTheEventInForce(t *testing.T) {
 		want     []string
 	}{
 		{"one facility", "lift-1", at(2, 1, 0), at(3, 9, 1), []string{"in force in February", "first of February"}},
-		{"an event at the start is the one in force", "lift-1", at(2, 1, 1), at(3, 10, 0), []string{"first of February", "March"}},
+		{"an event at the start has its forerunner", "lift-1", at(2, 1, 1), at(3, 10, 0), []string{"in force in February", "first of February", "March"}},
 		{"before anything was known", "pump-2", at(1, 1, 0), at(1, 2, 0), nil},
 		{"all facilities", "", at(3, 1, 0), at(3, 9, 2), []string{"long ago", "second, at midnight", "first of February", "March"}},
 		{"an unknown facility", "nobody", 0, at(4, 1, 0), nil},
