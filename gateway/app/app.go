@@ -107,7 +107,7 @@ func (a *App) buildPipeline() error {
 			a.log.Warn("alert of a rule that no longer exists", "alert", al.ID, "rule", al.Rule, "facility", al.Facility)
 		}
 	}
-	meter, began := intact.NewMeter(c.Site, state.States, open, state.Heartbeat, now)
+	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
 	a.pipeline = pipeline.New(pipeline.Parts{
 		Site:   c.Site,
 		Engine: engine,

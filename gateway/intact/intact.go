@@ -159,9 +159,3 @@ func MonthStart(now gateway.Instant, loc *time.Location) gateway.Instant {
 	y, m, _ := now.In(loc).Date()
 	return gateway.InstantOf(time.Date(y, m, 1, 0, 0, 0, 0, loc))
 }
-
-// previousMonth returns the start of the month before the one now lies in.
-func previousMonth(now gateway.Instant, loc *time.Location) gateway.Instant {
-	y, m, _ := now.In(loc).Date()
-	return gateway.InstantOf(time.Date(y, m-1, 1, 0, 0, 0, 0, loc))
-}

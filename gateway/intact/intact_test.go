@@ -1,8 +1,10 @@
 package intact_test
 
 import (
+	"maps"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +65,26 @@ func watched(t *testing.T) *intact.Meter {
 	}
 	m.Advance(nil, start)
 	return m
+}
+
+// past sums up events in the order in which they were recorded, as the store
+// does at a restart.
+func past(log []intact.Event) map[gateway.FacilityID]intact.Past {
+	var now gateway.Instant
+	for _, e := range log {
+		now = max(now, e.Recorded)
+	}
+	f := intact.NewFold(now, shanghai)
+	for _, e := range slices.Backward(log) {
+		f.Add(e)
+	}
+	return f.Past()
+}
+
+// account counts the events of one facility out of those of all.
+func account(log []intact.Event, f gateway.FacilityID, from, to gateway.Instant) intact.Tally {
+	own := slices.DeleteFunc(slices.Clone(log), func(e intact.Event) bool { return e.Facility != f })
+	return intact.Account(own, from, to)
 }
 
 func down(t intact.Tally) time.Duration { return time.Duration(t.Down) * time.Millisecond }
@@ -156,7 +178,7 @@ func TestDownStaysDownWhenTheLineBreaks(t *testing.T) {
 	m.Advance(nil, at(t, "17:00:00"))
 	m.Heard(pump, at(t, "18:00:00"))
 	m.OnAlert(nil, alerts.Event{At: at(t, "18:00:00"), Alert: returned(a, at(t, "18:00:00"))})
-	if got := m.Tally(pump, at(t, "10:00:00"), at(t, "20:00:00")); down(got) != 8*time.Hour || got.Unknown != 0 {
+	if got := m.Tally(pump, at(t, "00:00:00"), at(t, "20:00:00")); down(got) != 8*time.Hour || got.Unknown != 0 {
 		t.Errorf("down %v, unknown %d ms; want 8h down", down(got), got.Unknown)
 	}
 }
@@ -164,16 +186,15 @@ func TestDownStaysDownWhenTheLineBreaks(t *testing.T) {
 func TestAStopOfTheGatewayIsUnknownAfterItsGrace(t *testing.T) {
 	m := watched(t)
 	m.Heard(pump, at(t, "12:00:00"))
-	states := m.Advance(nil, at(t, "12:00:00"))
-	_ = states
+	m.Advance(nil, at(t, "12:00:00"))
 	events := []intact.Event{{Facility: "pump", Class: intact.Up, Effective: at(t, "00:00:00"), Recorded: at(t, "00:00:00")}}
-	again, began := intact.NewMeter(site(t), events, nil, at(t, "12:00:00"), at(t, "12:20:00"))
+	again, began := intact.NewMeter(site(t), past(events), nil, at(t, "12:00:00"), at(t, "12:20:00"))
 	if len(began) == 0 || began[0].Class != intact.Unknown || began[0].Effective != at(t, "12:10:00") {
 		t.Fatalf("the restart recorded %+v", began)
 	}
 	again.Heard(pump, at(t, "12:20:00"))
 	again.Advance(nil, at(t, "12:20:01"))
-	got := again.Tally(pump, at(t, "12:00:00"), at(t, "13:00:00"))
+	got := again.Tally(pump, at(t, "00:00:00"), at(t, "13:00:00"))
 	if got.Unknown != (10*time.Minute).Milliseconds() || got.Down != 0 {
 		t.Errorf("%+v: want 10 min unknown and nothing down", got)
 	}
@@ -185,7 +206,7 @@ func TestAFaultLastsThroughARestart(t *testing.T) {
 		{Facility: "pump", Class: intact.Down, Effective: at(t, "01:00:00"), Recorded: at(t, "01:00:05")},
 	}
 	a := active(7, "pump", at(t, "01:00:00"))
-	m, _ := intact.NewMeter(site(t), events, []alerts.Alert{a}, at(t, "02:00:00"), at(t, "05:00:00"))
+	m, _ := intact.NewMeter(site(t), past(events), []alerts.Alert{a}, at(t, "02:00:00"), at(t, "05:00:00"))
 	m.Heard(pump, at(t, "05:00:01"))
 	m.Advance(nil, at(t, "05:00:02"))
 	if c, _ := m.State(pump); c != intact.Down {
@@ -199,7 +220,7 @@ func TestAFaultLastsThroughARestart(t *testing.T) {
 
 func TestADownStateThatNoAlertExplainsEndsWithAGoodSample(t *testing.T) {
 	events := []intact.Event{{Facility: "pump", Class: intact.Down, Effective: at(t, "01:00:00"), Recorded: at(t, "01:00:00")}}
-	m, _ := intact.NewMeter(site(t), events, nil, at(t, "02:00:00"), at(t, "02:00:10"))
+	m, _ := intact.NewMeter(site(t), past(events), nil, at(t, "02:00:00"), at(t, "02:00:10"))
 	if c, _ := m.State(pump); c != intact.Down {
 		t.Errorf("it is %v before anything was heard", c)
 	}
@@ -304,16 +325,29 @@ func TestPercentAgreesWithBigIntegers(t *testing.T) {
 	}
 }
 
-// TestAnyLogAddsUp feeds random faults, silence and restarts and checks that no
-// millisecond is lost or counted twice.
+// TestAnyLogAddsUp feeds random faults, silence and restarts over some months and
+// checks that no millisecond is lost or counted twice, and that the sums the
+// meter keeps are those of the events it gave.
 func TestAnyLogAddsUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	start := at(t, "00:00:00")
 	for range 200 {
 		m, log := intact.NewMeter(site(t), nil, nil, 0, start)
 		now, open, id := start, map[alerts.ID]alerts.Alert{}, alerts.ID(0)
+		pace := []int{60, 40 * 60, 48 * 3600}[rng.IntN(3)] // seconds from one act to the next
+		check := func() {
+			t.Helper()
+			for _, from := range []gateway.Instant{intact.DayStart(now, shanghai), intact.MonthStart(now, shanghai)} {
+				if diff := cmp.Diff(account(log, "pump", from, now+1), m.Tally(pump, from, now+1)); diff != "" {
+					t.Fatalf("from %v to %v (-of the events +of the meter):\n%s", from, now, diff)
+				}
+			}
+			if diff := cmp.Diff(account(log, "pump", 0, now+1), m.Total(pump, now+1)); diff != "" {
+				t.Fatalf("in all (-of the events +of the meter):\n%s", diff)
+			}
+		}
 		for range 100 {
-			now = now.Add(time.Duration(rng.IntN(40*60)) * time.Second)
+			now = now.Add(time.Duration(rng.IntN(pace*1000)) * time.Millisecond)
 			switch rng.IntN(5) {
 			case 0:
 				id++
@@ -328,26 +362,17 @@ func TestAnyLogAddsUp(t *testing.T) {
 			case 2, 3:
 				m.Heard(pump, now)
 			case 4:
-				var still []alerts.Alert
-				for _, a := range open {
-					still = append(still, a)
-				}
-				before := m.Tally(pump, start, now)
-				var began []intact.Event
-				m, began = intact.NewMeter(site(t), log, still, now, now)
-				log = append(log, began...)
-				if diff := cmp.Diff(before, m.Tally(pump, start, now)); diff != "" {
-					t.Fatalf("a restart changed the past (-before +after):\n%s", diff)
-				}
+				m, log = restarted(t, m, log, slices.Collect(maps.Values(open)), now)
 			}
 			log = m.Advance(log, now)
+			check()
 		}
-		whole := m.Tally(pump, start, now)
+		whole := account(log, "pump", start, now)
 		if sum := whole.Up + whole.Down + whole.Unknown; sum != int64(now-start) {
 			t.Fatalf("%d of %d ms accounted for", sum, now-start)
 		}
 		cut := start + gateway.Instant(rng.Int64N(int64(now-start)))
-		if diff := cmp.Diff(whole, m.Tally(pump, start, cut).Add(m.Tally(pump, cut, now))); diff != "" {
+		if diff := cmp.Diff(whole, account(log, "pump", start, cut).Add(account(log, "pump", cut, now))); diff != "" {
 			t.Fatalf("two windows do not add up (-whole +parts):\n%s", diff)
 		}
 		last := map[gateway.FacilityID]intact.Event{}
@@ -360,7 +385,19 @@ func TestAnyLogAddsUp(t *testing.T) {
 	}
 }
 
-func TestOldEventsAreLetGoAndStillCountInTheTotal(t *testing.T) {
+// restarted returns the meter that goes on after m, which must not change what
+// is past.
+func restarted(t *testing.T, m *intact.Meter, log []intact.Event, open []alerts.Alert, now gateway.Instant) (*intact.Meter, []intact.Event) {
+	t.Helper()
+	before := m.Total(pump, now)
+	again, began := intact.NewMeter(site(t), past(log), open, now, now)
+	if diff := cmp.Diff(before, again.Total(pump, now)); diff != "" {
+		t.Fatalf("a restart changed the past (-before +after):\n%s", diff)
+	}
+	return again, append(log, began...)
+}
+
+func TestWhatIsOlderThanAMonthStillCountsInTheTotal(t *testing.T) {
 	m := watched(t)
 	start := at(t, "00:00:00")
 	now := start

@@ -19,7 +19,8 @@ const (
 )
 
 // Meter keeps for each facility what it counts as. It belongs to one goroutine
-// and reads no clock.
+// and reads no clock. It keeps sums, not events: what it needs of memory and of
+// time to tell them does not grow with the number of events.
 //
 // A facility comes into service, Unknown, when the meter first sees it, and is
 // Up from its first valid sample. An active alert that impairs makes it Down,
@@ -32,7 +33,7 @@ type Meter struct {
 	facilities []facility
 	back       []int // facilities that were silent and have been heard
 	nextCheck  gateway.Instant
-	month      gateway.Instant // the one after which old events are let go
+	calendar   calendar
 }
 
 type facility struct {
@@ -41,13 +42,13 @@ type facility struct {
 	lifeSafety bool
 	grace      time.Duration
 
-	events []Event // since the start of the previous month, and the one in force then
-	before Tally   // of the events let go
-	faults []fault
-	ended  gateway.Instant // the latest end of a fault of this down time
-	heard  gateway.Instant
-	silent bool // Unknown, or Down for silence alone
-	backAt gateway.Instant
+	Past
+	calendar *calendar // of the meter
+	faults   []fault
+	ended    gateway.Instant // the latest end of a fault of this down time
+	heard    gateway.Instant
+	silent   bool // Unknown, or Down for silence alone
+	backAt   gateway.Instant
 }
 
 type fault struct {
@@ -55,19 +56,17 @@ type fault struct {
 	started gateway.Instant
 }
 
-// NewMeter continues from the events of a former run, in the order in which
-// they were recorded, with the alerts still open and the last sign of life of
-// that run. The time since then counts as silence: the events it makes are
-// returned. States of facilities that the site no longer has are left alone.
-func NewMeter(site *gateway.Site, states []Event, open []alerts.Alert, heartbeat, now gateway.Instant) (*Meter, []Event) {
-	m := &Meter{site: site, month: MonthStart(now, site.Location), nextCheck: now}
+// NewMeter continues from the past of each facility as a Fold of its events gives
+// it, with the alerts still open and the last sign of life of the former run.
+// The time since then counts as silence: the events it makes are returned. The
+// past of facilities that the site no longer has is left alone.
+func NewMeter(site *gateway.Site, past map[gateway.FacilityID]Past, open []alerts.Alert, heartbeat, now gateway.Instant) (*Meter, []Event) {
+	m := &Meter{site: site, calendar: newCalendar(now, site.Location), nextCheck: now}
 	for i := range site.Facilities() {
-		m.facilities = append(m.facilities, newFacility(&site.Facilities()[i]))
-	}
-	for _, e := range states {
-		if i := site.FacilityIndex(e.Facility); i >= 0 {
-			m.facilities[i].events = append(m.facilities[i].events, e)
-		}
+		f := newFacility(&site.Facilities()[i])
+		f.Past, f.calendar = past[f.id], &m.calendar
+		f.Days = slices.Clone(f.Days)
+		m.facilities = append(m.facilities, f)
 	}
 	heartbeat = min(heartbeat, now) // a clock that was ahead must not hide silence
 	for i := range m.facilities {
@@ -113,7 +112,7 @@ func (f *facility) reopen(a alerts.Alert, heartbeat gateway.Instant) {
 
 // resume goes on after a stop of the gateway.
 func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
-	if len(f.events) == 0 {
+	if f.Last.Facility == "" {
 		first := Unknown
 		if !f.counted {
 			first = Up
@@ -121,29 +120,27 @@ func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
 		f.silent = first == Unknown
 		return f.become(dst, first, now, now, "in service")
 	}
-	f.silent = f.counted && (f.class() == Unknown || f.class() == Down && len(f.faults) == 0)
+	f.silent = f.counted && (f.Last.Class == Unknown || f.Last.Class == Down && len(f.faults) == 0)
 	if !f.counted && len(f.faults) == 0 {
 		return f.become(dst, Up, now, now, "")
 	}
 	return f.checkSilence(dst, now)
 }
 
-func (f *facility) class() Class { return f.events[len(f.events)-1].Class }
-
 // become appends the event that makes f count as c from effective on, unless it
 // already does. What is already settled is not reopened: an event takes effect
 // no earlier than the one before it, and no later than it is recorded.
 func (f *facility) become(dst []Event, c Class, effective, now gateway.Instant, cause string) []Event {
-	if n := len(f.events); n > 0 {
-		last := f.events[n-1]
+	e := Event{Facility: f.id, Recorded: now, Effective: min(effective, now), Class: c, Cause: cause}
+	if last := f.Last; last.Facility != "" {
 		if last.Class == c {
 			return dst
 		}
-		now = max(now, last.Recorded)
-		effective = max(effective, last.Effective)
+		e.Effective = max(e.Effective, last.Effective)
+		e.Recorded = max(now, e.Effective)
+		f.link(last, e, *f.calendar)
 	}
-	e := Event{Facility: f.id, Recorded: now, Effective: min(effective, now), Class: c, Cause: cause}
-	f.events = append(f.events, e)
+	f.Last = e
 	return append(dst, e)
 }
 
@@ -223,7 +220,12 @@ func (m *Meter) Advance(dst []Event, now gateway.Instant) []Event {
 	for i := range m.facilities {
 		dst = m.facilities[i].checkSilence(dst, now)
 	}
-	m.forget(now)
+	if month := MonthStart(now, m.calendar.loc); month != m.calendar.month {
+		m.calendar.month = month
+		for i := range m.facilities {
+			m.facilities[i].turn(m.calendar)
+		}
+	}
 	return dst
 }
 
@@ -233,13 +235,13 @@ func (f *facility) checkSilence(dst []Event, now gateway.Instant) []Event {
 	if !f.counted || len(f.faults) > 0 {
 		return dst
 	}
-	if c := f.class(); !f.silent && (c == Up || c == Degraded) {
+	if c := f.Last.Class; !f.silent && (c == Up || c == Degraded) {
 		if from := f.heard.Add(f.grace); now > from {
 			f.silent = true
 			dst = f.become(dst, Unknown, from, now, "silent")
 		}
 	}
-	if last := f.events[len(f.events)-1]; f.lifeSafety && last.Class == Unknown && f.backAt.IsZero() {
+	if last := f.Last; f.lifeSafety && last.Class == Unknown && f.backAt.IsZero() {
 		if from := last.Effective.Add(silenceLimit); now >= from {
 			dst = f.become(dst, Down, from, now, "silent for 24 h")
 		}
@@ -247,41 +249,19 @@ func (f *facility) checkSilence(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
-// forget lets go of events that no window of this or the previous month needs.
-func (m *Meter) forget(now gateway.Instant) {
-	month := MonthStart(now, m.site.Location)
-	if month == m.month {
-		return
-	}
-	m.month = month
-	keep := previousMonth(now, m.site.Location)
-	for i := range m.facilities {
-		f := &m.facilities[i]
-		n := 0
-		for n+1 < len(f.events) && f.events[n+1].Effective <= keep {
-			n++
-		}
-		if n > 0 {
-			f.before = f.before.Add(Account(f.events[:n+1], 0, f.events[n].Effective))
-			f.events = slices.Clone(f.events[n:])
-		}
-	}
-}
-
 // State returns what facility number i counts as, and since when.
 func (m *Meter) State(i int) (Class, gateway.Instant) {
-	last := m.facilities[i].events[len(m.facilities[i].events)-1]
+	last := m.facilities[i].Last
 	return last.Class, last.Effective
 }
 
-// Tally adds up facility number i over a window that begins no earlier than the
-// previous month; for older ones read the events from the store.
-func (m *Meter) Tally(i int, from, to gateway.Instant) Tally {
-	return Account(m.facilities[i].events, from, to)
+// Tally adds up facility number i from from, the start of a day or of the month
+// that now lies in, to now. Other windows are worked out from the events in the
+// store.
+func (m *Meter) Tally(i int, from, now gateway.Instant) Tally {
+	return m.facilities[i].since(from, now)
 }
 
-// Total adds up facility number i over everything the meter knows of it. It
-// only grows.
-func (m *Meter) Total(i int, now gateway.Instant) Tally {
-	return m.facilities[i].before.Add(Account(m.facilities[i].events, 0, now))
-}
+// Total adds up facility number i since it came into service, former runs
+// included.
+func (m *Meter) Total(i int, now gateway.Instant) Tally { return m.facilities[i].total(now) }

@@ -43,7 +43,7 @@ func TestAGatewayThatKeepsRestartingDoesNotKeepADeadDeviceUp(t *testing.T) {
 	var m *intact.Meter
 	for range 20 {
 		var began []intact.Event
-		m, began = intact.NewMeter(site(t), log, []alerts.Alert{loss}, now.Add(-10*time.Second), now)
+		m, began = intact.NewMeter(site(t), past(log), []alerts.Alert{loss}, now.Add(-10*time.Second), now)
 		log = append(log, began...)
 		for range 5 {
 			now = now.Add(time.Minute)
@@ -58,10 +58,11 @@ func TestAGatewayThatKeepsRestartingDoesNotKeepADeadDeviceUp(t *testing.T) {
 func TestALossOfOneOfTwoSourcesDoesNotRewriteThePast(t *testing.T) {
 	loss := alerts.Alert{ID: 1, Facility: "pump", Rule: alerts.CommLoss, Phase: 2, Started: at(t, "01:00:00")}
 	heartbeat := at(t, "12:00:00")
-	m, _ := intact.NewMeter(site(t), up(t), []alerts.Alert{loss}, heartbeat, at(t, "12:00:30"))
+	m, began := intact.NewMeter(site(t), past(up(t)), []alerts.Alert{loss}, heartbeat, at(t, "12:00:30"))
+	log := append(up(t), began...)
 	m.Heard(pump, at(t, "12:00:31"))
-	m.Advance(nil, at(t, "12:00:31"))
-	got := m.Tally(pump, at(t, "00:00:00"), heartbeat)
+	log = m.Advance(log, at(t, "12:00:31"))
+	got := account(log, "pump", at(t, "00:00:00"), heartbeat)
 	if got.Up != (12*time.Hour).Milliseconds() || got.Unknown != 0 {
 		t.Errorf("before the stop it is %+v", got)
 	}
@@ -85,7 +86,7 @@ func TestAWithdrawnAlertLeavesDownWhatHasNotBeenHeardSince(t *testing.T) {
 
 func TestAHeartbeatFromTheFutureDoesNotHideSilence(t *testing.T) {
 	now := at(t, "12:00:00")
-	m, _ := intact.NewMeter(site(t), up(t), nil, now.Add(365*24*time.Hour), now)
+	m, _ := intact.NewMeter(site(t), past(up(t)), nil, now.Add(365*24*time.Hour), now)
 	m.Advance(nil, now.Add(time.Hour))
 	if c, _ := m.State(pump); c != intact.Unknown {
 		t.Errorf("an hour of silence later it is %v", c)
@@ -95,13 +96,13 @@ func TestAHeartbeatFromTheFutureDoesNotHideSilence(t *testing.T) {
 func TestAStopOfTheGatewayLeavesDownWhatWasDown(t *testing.T) {
 	log := append(up(t), intact.Event{Facility: "pump", Class: intact.Down, Effective: at(t, "11:00:00"), Recorded: at(t, "11:00:10")})
 	a := active(1, "pump", at(t, "11:00:00"))
-	m, began := intact.NewMeter(site(t), log, []alerts.Alert{a}, at(t, "12:00:00"), at(t, "18:00:00"))
+	m, began := intact.NewMeter(site(t), past(log), []alerts.Alert{a}, at(t, "12:00:00"), at(t, "18:00:00"))
 	for _, e := range began {
 		if e.Facility == "pump" {
 			t.Errorf("recorded %+v", e)
 		}
 	}
-	if got := m.Tally(pump, at(t, "11:00:00"), at(t, "18:00:00")); down(got) != 7*time.Hour {
+	if got := m.Tally(pump, at(t, "00:00:00"), at(t, "18:00:00")); down(got) != 7*time.Hour {
 		t.Errorf("down for %v", down(got))
 	}
 }

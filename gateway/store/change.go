@@ -42,7 +42,6 @@ type State struct {
 	LastTicket tickets.ID
 	// Numbers holds the last ticket number of each day, by day "20260310".
 	Numbers map[string]int
-	// States holds for each facility the event in force at the start of the
-	// previous month and everything since.
-	States []intact.Event
+	// Past is the time of every facility that ever was, up to now.
+	Past map[gateway.FacilityID]intact.Past
 }

@@ -102,7 +102,8 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 	s, err := db.Load(t.Context(), morning, shanghai)
 	want := store.State{
 		Heartbeat: morning, Alerts: []alerts.Alert{open}, Tickets: []tickets.Ticket{waiting},
-		LastAlert: closed.ID, LastTicket: waiting.ID, Numbers: map[string]int{}, States: []intact.Event{state},
+		LastAlert: closed.ID, LastTicket: waiting.ID, Numbers: map[string]int{},
+		Past: map[gateway.FacilityID]intact.Past{state.Facility: {Last: intact.Event{Facility: state.Facility, Effective: state.Effective, Class: state.Class}}},
 	}
 	compare(t, "state", want, s, err)
 }

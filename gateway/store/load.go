@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,10 +46,17 @@ func (db *DB) load(ctx context.Context, now gateway.Instant, loc *time.Location)
 	if s.Numbers, err = db.numbers(ctx, now); err != nil {
 		return s, err
 	}
-	t := now.In(loc)
-	from := gateway.InstantOf(time.Date(t.Year(), t.Month()-1, 1, 0, 0, 0, 0, loc))
-	s.States, err = db.states(ctx, "", from, sql.NullInt64{})
+	s.Past, err = db.past(ctx, now, loc)
 	return s, err
+}
+
+// past sums up all state events. They are read one by one and none is kept: a
+// facility that flaps makes a million in a month. A million take about a second;
+// a building of fifty facilities makes so many in some five years.
+func (db *DB) past(ctx context.Context, now gateway.Instant, loc *time.Location) (map[gateway.FacilityID]intact.Past, error) {
+	fold := intact.NewFold(now, loc)
+	err := spanTable.each(ctx, db.read, func(e *intact.Event) { fold.Add(*e) }, "ORDER BY id DESC")
+	return fold.Past(), err
 }
 
 // numbers returns the last number that was given out on each of the last days.
@@ -83,11 +89,7 @@ func splitNumber(number string) (day string, n int, ok bool) {
 // which they were recorded: those in force just before from, and those that took
 // effect from then on and before to.
 func (db *DB) States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error) {
-	return db.states(ctx, facility, from, sql.NullInt64{Int64: int64(to), Valid: true})
-}
-
-func (db *DB) states(ctx context.Context, facility gateway.FacilityID, from gateway.Instant, to sql.NullInt64) ([]intact.Event, error) {
-	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective >= ?2 AND (?3 IS NULL OR effective < ?3)
+	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective >= ?2 AND effective < ?3
 		OR id IN (SELECT max(id) FROM state_event WHERE (?1 = '' OR facility = ?1) AND effective < ?2 GROUP BY facility)
 		ORDER BY id`, facility, from, to)
 }

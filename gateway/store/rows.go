@@ -48,6 +48,12 @@ var stateTable = table[intact.Event]{"state_event", func(e *intact.Event) []colu
 	}
 }}
 
+// spanTable is stateTable with only what the sums of time need: all of it is
+// read at every start.
+var spanTable = table[intact.Event]{"state_event", func(e *intact.Event) []column {
+	return []column{{"facility", &e.Facility}, {"effective", &e.Effective}, {"class", &e.Class}}
+}}
+
 var journalTable = table[Entry]{"journal", func(e *Entry) []column {
 	return []column{
 		{"seq", &e.Seq}, {"gateway", &e.Gateway}, {"at", &e.At}, {"kind", &e.Kind}, {"facility", &e.Facility},

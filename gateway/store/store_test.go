@@ -195,7 +195,7 @@ func TestOneBadChangeOfManyWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(store.State{Numbers: map[string]int{}}, s); diff != "" {
+	if diff := cmp.Diff(store.State{Numbers: map[string]int{}, Past: map[gateway.FacilityID]intact.Past{}}, s); diff != "" {
 		t.Errorf("something of it was written (-want +got)\n%s", diff)
 	}
 	if rows, err := db.Journal(t.Context(), 0, 10); len(rows) != 0 || err != nil {
@@ -248,6 +248,7 @@ func TestLoadContinuesWhereItStopped(t *testing.T) {
 			ticket(5, "by hand", "c", morning, tickets.Done),
 		},
 		Numbers: map[string]int{"20260309": 12, "20260310": 10},
+		Past:    map[gateway.FacilityID]intact.Past{},
 	}
 	if diff := cmp.Diff(want, s, cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("state (-want +got)\n%s", diff)
@@ -283,11 +284,6 @@ func TestStatesBeginWithTheEventInForce(t *testing.T) {
 		}
 		return list
 	}
-	s, err := db.Load(t.Context(), morning, shanghai)
-	want := []string{"long ago", "in force in February", "first, at midnight", "second, at midnight", "first of February", "March", "March, too"}
-	if diff := cmp.Diff(want, causes(s.States, err)); diff != "" {
-		t.Errorf("loaded (-want +got)\n%s", diff)
-	}
 	for _, tt := range []struct {
 		name     string
 		facility gateway.FacilityID
@@ -305,6 +301,42 @@ func TestStatesBeginWithTheEventInForce(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLoadSumsUpAllTimeThatIsPast has a pump that is down for the first hour of
+// every day of more than a year.
+func TestLoadSumsUpAllTimeThatIsPast(t *testing.T) {
+	db, _ := fresh(t)
+	const days = 400
+	midnight := gateway.InstantOf(time.Date(2026, 3, 10, 0, 0, 0, 0, shanghai))
+	var log []intact.Event
+	add := func(at gateway.Instant, c intact.Class) {
+		log = append(log, intact.Event{Facility: "pump-1", Recorded: at, Effective: at, Class: c})
+	}
+	add(midnight.Add(-(days*24+1)*time.Hour), intact.Up)
+	for d := -days; d <= 0; d++ {
+		day := midnight.Add(time.Duration(d) * 24 * time.Hour)
+		add(day, intact.Down)
+		add(day.Add(time.Hour), intact.Up)
+	}
+	commit(t, db, store.Change{States: log})
+	s, err := db.Load(t.Context(), morning, shanghai)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pump := s.Past["pump-1"]
+	month := gateway.InstantOf(time.Date(2026, 3, 1, 0, 0, 0, 0, shanghai))
+	if diff := cmp.Diff(intact.Account(log, 0, month), pump.Before); diff != "" {
+		t.Errorf("before this month (-want +got)\n%s", diff)
+	}
+	if len(pump.Days) != 10 || pump.Days[0].Start != month || pump.Last.Effective != log[len(log)-1].Effective {
+		t.Fatalf("%+v", pump)
+	}
+	for _, d := range pump.Days {
+		if want := intact.Account(log, d.Start, min(d.End, pump.Last.Effective)); d.Tally != want {
+			t.Errorf("the day from %v is %+v, want %+v", d.Start.In(shanghai), d.Tally, want)
+		}
 	}
 }
 

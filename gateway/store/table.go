@@ -57,23 +57,34 @@ func (t table[T]) put(ctx context.Context, tx *sql.Tx, stmt *sql.Stmt, row *T) e
 
 // read returns the rows that the rest of a SELECT, from WHERE on, asks for.
 func (t table[T]) read(ctx context.Context, db *sql.DB, where string, args ...any) ([]T, error) {
-	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(t.names(), ",")+" FROM "+t.name+" "+where, args...)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.name, explain(err))
-	}
-	defer rows.Close()
 	var found []T
-	for rows.Next() {
-		var row T
-		if err := rows.Scan(t.fields(&row)...); err != nil {
-			return nil, fmt.Errorf("read %s: %w", t.name, explain(err))
-		}
-		found = append(found, row)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", t.name, explain(err))
+	if err := t.each(ctx, db, func(row *T) { found = append(found, *row) }, where, args...); err != nil {
+		return nil, err
 	}
 	return found, nil
+}
+
+// each calls do with one row after the other of those that read would return.
+// The row is the same place each time.
+func (t table[T]) each(ctx context.Context, db *sql.DB, do func(*T), where string, args ...any) error {
+	rows, err := db.QueryContext(ctx, "SELECT "+strings.Join(t.names(), ",")+" FROM "+t.name+" "+where, args...)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", t.name, explain(err))
+	}
+	defer rows.Close()
+	var row, empty T
+	fields := t.fields(&row)
+	for rows.Next() {
+		row = empty
+		if err := rows.Scan(fields...); err != nil {
+			return fmt.Errorf("read %s: %w", t.name, explain(err))
+		}
+		do(&row)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", t.name, explain(err))
+	}
+	return nil
 }
 
 func (t table[T]) fields(row *T) []any {
