@@ -12,6 +12,7 @@ package intact
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -41,23 +42,28 @@ func (c *Class) UnmarshalText(b []byte) error {
 	return fmt.Errorf("%q is no class of time", b)
 }
 
-// Account adds up the events of one facility, in the order of their Effective,
-// over the window from from up to but not including to. Time before the first
-// event is before its service and counts as nothing. For a fault that begins with
-// the window the event before it is needed, too: only who was up can fail.
+// Account adds up the events of one facility, in the order in which they were
+// recorded, over the window from from up to but not including to. Time before
+// the first event is before its service and counts as nothing. For a fault that
+// begins with the window the event before it is needed, too: only who was up can
+// fail.
+//
+// An event that takes effect before others that were recorded earlier takes
+// their place: those are of a time that had not come, by a clock that was ahead.
 func Account(events []Event, from, to gateway.Instant) Tally {
 	var t Tally
-	for i, e := range events {
-		end := to
-		if i+1 < len(events) {
-			end = min(end, events[i+1].Effective)
+	end, next := to, Event{Effective: to}
+	for _, e := range slices.Backward(events) {
+		if e.Effective > end {
+			continue
 		}
-		if i > 0 && fails(events[i-1].Class, e.Class) && e.Effective >= from && e.Effective < to {
+		if fails(e.Class, next.Class) && next.Effective >= from && next.Effective < to {
 			t.Faults++
 		}
 		if d := int64(end - max(e.Effective, from)); d > 0 {
 			t.count(e.Class, d)
 		}
+		end, next = e.Effective, e
 	}
 	return t
 }

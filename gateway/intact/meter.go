@@ -2,6 +2,7 @@ package intact
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +18,9 @@ const (
 	silenceLimit = 24 * time.Hour   // unknown for longer than this, a lift or fire system is down
 	checkEvery   = time.Second
 )
+
+// inService is the cause of a facility's first event.
+const inService = "in service"
 
 // Meter keeps for each facility what it counts as. It belongs to one goroutine
 // and reads no clock. It keeps sums, not events: what it needs of memory and of
@@ -74,7 +78,7 @@ func NewMeter(site *gateway.Site, past map[gateway.FacilityID]Past, open []alert
 	}
 	for _, a := range open {
 		if i := site.FacilityIndex(a.Facility); i >= 0 && a.Phase != rules.Normal {
-			m.facilities[i].reopen(a, heartbeat)
+			m.facilities[i].reopen(a, heartbeat, now)
 		}
 	}
 	var began []Event
@@ -101,9 +105,9 @@ func (f *facility) counts(a alerts.Alert) bool {
 // facility that was silent then was heard last before that, not at the
 // heartbeat: a gateway that keeps restarting must not keep it up. What the time
 // before the heartbeat counts as was settled by the run that saw it.
-func (f *facility) reopen(a alerts.Alert, heartbeat gateway.Instant) {
+func (f *facility) reopen(a alerts.Alert, heartbeat, now gateway.Instant) {
 	if f.counts(a) {
-		f.faults = append(f.faults, fault{a.ID, a.Started})
+		f.faults = append(f.faults, fault{a.ID, min(a.Started, now)})
 	}
 	if a.Rule == alerts.CommLoss {
 		f.heard = min(f.heard, max(a.Started, heartbeat.Add(-f.grace)))
@@ -112,19 +116,39 @@ func (f *facility) reopen(a alerts.Alert, heartbeat gateway.Instant) {
 
 // resume goes on after a stop of the gateway.
 func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
-	if f.Last.Facility == "" {
-		first := Unknown
-		if !f.counted {
-			first = Up
-		}
-		f.silent = first == Unknown
-		return f.become(dst, first, now, now, "in service")
+	switch {
+	case f.Ahead.Facility != "":
+		dst = f.cut(dst, now)
+	case f.Last.Facility == "" && f.counted:
+		dst = f.become(dst, Unknown, now, now, inService)
+	case f.Last.Facility == "":
+		dst = f.become(dst, Up, now, now, inService)
+	case !f.counted && len(f.faults) == 0:
+		dst = f.become(dst, Up, now, now, "")
 	}
 	f.silent = f.counted && (f.Last.Class == Unknown || f.Last.Class == Down && len(f.faults) == 0)
-	if !f.counted && len(f.faults) == 0 {
-		return f.become(dst, Up, now, now, "")
-	}
 	return f.checkSilence(dst, now)
+}
+
+// cut ends at now what a clock that was ahead has recorded of later times. What
+// was in force counts until now; what the facility is from now on is Down if it
+// was that at last, else Unknown until it is heard: since when it was what the
+// clock of that time said, nobody can tell. The new event takes the place of
+// those that have not come, even if it only says again what is in force.
+func (f *facility) cut(dst []Event, now gateway.Instant) []Event {
+	e := Event{Facility: f.id, Recorded: now, Effective: now, Class: Unknown,
+		Cause: fmt.Sprintf("the clock was ahead: %s from %v on is taken back", f.Ahead.Class, f.Ahead.Effective)}
+	switch {
+	case len(f.faults) > 0 || f.counted && f.Ahead.Class == Down:
+		e.Class = Down
+	case !f.counted:
+		e.Class = Up
+	}
+	if f.Last.Facility != "" && f.Last.Class == e.Class {
+		e.Effective = f.Last.Effective
+	}
+	f.Ahead = Event{}
+	return f.record(dst, e)
 }
 
 // become appends the event that makes f count as c from effective on, unless it
@@ -138,7 +162,14 @@ func (f *facility) become(dst []Event, c Class, effective, now gateway.Instant, 
 		}
 		e.Effective = max(e.Effective, last.Effective)
 		e.Recorded = max(now, e.Effective)
-		f.link(last, e, *f.calendar)
+	}
+	return f.record(dst, e)
+}
+
+// record makes e the newest event of f and appends it to dst.
+func (f *facility) record(dst []Event, e Event) []Event {
+	if f.Last.Facility != "" {
+		f.link(f.Last, e, *f.calendar)
 	}
 	f.Last = e
 	return append(dst, e)

@@ -18,6 +18,10 @@ type Past struct {
 	Last   Event // the newest; when it was recorded and why does not matter
 	Days   []Day // settled time of this month by day, oldest first; a day without any is left out
 	Before Tally // settled time before this month
+	// Ahead is the newest event if it takes effect later than now: it was
+	// recorded by a clock that was ahead and has been put right since. Last is
+	// then the newest of those that do not.
+	Ahead Event
 }
 
 // Day is the settled time within one day of the site's zone.
@@ -114,6 +118,7 @@ func (p *Past) open(from, now gateway.Instant) (t Tally) {
 
 // Fold sums up events that were recorded, without keeping them.
 type Fold struct {
+	now      gateway.Instant
 	calendar calendar
 	past     map[gateway.FacilityID]*folding
 }
@@ -128,7 +133,7 @@ type folding struct {
 // NewFold returns a Fold for the time up to now. Loc is the zone in which days
 // and months begin.
 func NewFold(now gateway.Instant, loc *time.Location) *Fold {
-	return &Fold{calendar: newCalendar(now, loc), past: make(map[gateway.FacilityID]*folding)}
+	return &Fold{now: now, calendar: newCalendar(now, loc), past: make(map[gateway.FacilityID]*folding)}
 }
 
 // Add takes one more event of any facility. Those of one facility come newest
@@ -137,11 +142,20 @@ func NewFold(now gateway.Instant, loc *time.Location) *Fold {
 func (f *Fold) Add(e Event) {
 	p := f.past[e.Facility]
 	if p == nil {
-		f.past[e.Facility] = &folding{Past: Past{Last: e}, next: e}
-		return
+		p = &folding{}
+		f.past[e.Facility] = p
+		if e.Effective > f.now {
+			p.Ahead = e
+		}
 	}
-	p.link(e, p.next, f.calendar)
-	p.next = e
+	switch {
+	case e.Effective > f.now:
+	case p.Last.Facility == "":
+		p.Last, p.next = e, e
+	case e.Effective <= p.next.Effective: // else another has taken its place
+		p.link(e, p.next, f.calendar)
+		p.next = e
+	}
 }
 
 // Past returns the sums by facility.

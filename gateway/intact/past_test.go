@@ -33,13 +33,15 @@ func TestSumsAgreeWithTheEventsWhereverTheClocksChange(t *testing.T) {
 			for _, e := range slices.Backward(log) {
 				fold.Add(e)
 			}
-			m, _ := intact.NewMeter(inZone(t, loc), fold.Past(), nil, now, now)
+			m, began := intact.NewMeter(inZone(t, loc), fold.Past(), nil, now, now)
+			log = append(log, began...)
+			now++ // what takes effect now begins to count
 			for what, from := range map[string]gateway.Instant{"day": intact.DayStart(now, loc), "month": intact.MonthStart(now, loc)} {
-				if diff := cmp.Diff(intact.Account(log, from, now), m.Tally(pump, from, now)); diff != "" {
+				if diff := cmp.Diff(account(log, "pump", from, now), m.Tally(pump, from, now)); diff != "" {
 					t.Fatalf("%s, the %s up to %v (-of the events +of the sums):\n%s", name, what, now.In(loc), diff)
 				}
 			}
-			if diff := cmp.Diff(intact.Account(log, 0, now), m.Total(pump, now)); diff != "" {
+			if diff := cmp.Diff(account(log, "pump", 0, now), m.Total(pump, now)); diff != "" {
 				t.Fatalf("%s, in all up to %v (-of the events +of the sums):\n%s", name, now.In(loc), diff)
 			}
 		}
@@ -47,7 +49,7 @@ func TestSumsAgreeWithTheEventsWhereverTheClocksChange(t *testing.T) {
 }
 
 // randomLog returns n events of the pump within the half year before now, many
-// of them close to midnight or at the same moment as another.
+// of them at the same moment as another, and some by a clock that was ahead.
 func randomLog(rng *rand.Rand, now gateway.Instant, n int) (log []intact.Event) {
 	at := now.Add(-183 * 24 * time.Hour)
 	log = append(log, intact.Event{Facility: "pump", Recorded: at, Effective: at, Class: intact.Unknown})
@@ -59,7 +61,11 @@ func randomLog(rng *rand.Rand, now gateway.Instant, n int) (log []intact.Event) 
 		if at = at.Add(step); at >= now {
 			break
 		}
-		log = append(log, intact.Event{Facility: "pump", Recorded: at, Effective: at, Class: intact.Class(rng.IntN(6))})
+		e := intact.Event{Facility: "pump", Recorded: at, Effective: at, Class: intact.Class(rng.IntN(6))}
+		if rng.IntN(8) == 0 {
+			e.Effective = at.Add(time.Duration(rng.IntN(300*24)) * time.Hour)
+		}
+		log = append(log, e)
 	}
 	return log
 }

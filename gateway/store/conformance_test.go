@@ -71,6 +71,7 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 	ended := filled[tickets.Ticket](t)
 	ended.State = tickets.Closed
 	state := filled[intact.Event](t)
+	state.Effective = morning
 	notice := filled[notify.Notice](t)
 	bare := notify.Notice{Key: "bare", Receiver: "nobody"}
 	change := store.Change{
