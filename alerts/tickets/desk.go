@@ -21,6 +21,9 @@ const (
 	closesPerDay = 3
 )
 
+// Remembered is for how long a ticket that has ended matters to the Desk.
+const Remembered = 24 * time.Hour
+
 // Request is a fault that a person reports.
 type Request struct {
 	Facility gateway.FacilityID
@@ -51,9 +54,10 @@ type key struct {
 	family   string
 }
 
-// NewDesk continues with the tickets that were open; numbers holds the last
-// ticket number of each day, such as "20260310".
-func NewDesk(site *gateway.Site, open []Ticket, last ID, numbers map[string]int, o Options) *Desk {
+// NewDesk continues with the tickets of a former run: those that are open, and
+// those that ended less than Remembered ago, of which it counts what closed by
+// itself. Numbers holds the last ticket number of each day, such as "20260310".
+func NewDesk(site *gateway.Site, known []Ticket, last ID, numbers map[string]int, o Options) *Desk {
 	d := &Desk{
 		site: site, o: o, open: make(map[gateway.FacilityID][]*Ticket), last: last,
 		numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), moved: true,
@@ -61,9 +65,16 @@ func NewDesk(site *gateway.Site, open []Ticket, last ID, numbers map[string]int,
 	if d.numbers == nil {
 		d.numbers = make(map[string]int)
 	}
-	for i := range open {
-		d.open[open[i].Facility] = append(d.open[open[i].Facility], new(open[i].clone()))
-		d.last = max(d.last, open[i].ID)
+	for i := range known {
+		t := &known[i]
+		d.last = max(d.last, t.ID)
+		switch {
+		case !t.State.Over():
+			d.open[t.Facility] = append(d.open[t.Facility], new(t.clone()))
+		case t.closedAlone():
+			k := key{t.Facility, t.Family}
+			d.closed[k] = append(d.closed[k], t.Ended)
+		}
 	}
 	return d
 }
@@ -283,6 +294,10 @@ func (d *Desk) closeAlone(t *Ticket, now gateway.Instant) Event {
 	return e
 }
 
+// closedAlone reports whether t has closed by itself: a person can only close
+// what somebody has accepted.
+func (t *Ticket) closedAlone() bool { return t.State == Closed && t.Responded.IsZero() }
+
 // closesAt returns when t closes by itself, if nothing happens until then. Good
 // readings count from when this desk was there to see them.
 func (d *Desk) closesAt(t *Ticket) (gateway.Instant, bool) {
@@ -294,7 +309,7 @@ func (d *Desk) closesAt(t *Ticket) (gateway.Instant, bool) {
 }
 
 func (d *Desk) recentCloses(k key, now gateway.Instant) []gateway.Instant {
-	return slices.DeleteFunc(slices.Clone(d.closed[k]), func(at gateway.Instant) bool { return now.Sub(at) >= 24*time.Hour })
+	return slices.DeleteFunc(slices.Clone(d.closed[k]), func(at gateway.Instant) bool { return now.Sub(at) >= Remembered })
 }
 
 // Next returns when the next clock runs out, or the next ticket closes by

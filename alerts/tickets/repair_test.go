@@ -1,6 +1,7 @@
 package tickets_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -191,6 +192,55 @@ func TestTheTimeTheGatewayWasNotRunningIsNoTimeOfGoodReadings(t *testing.T) {
 	}
 	if got := d.Advance(nil, after(90*time.Minute)); len(got) != 1 || got[0].Ticket.State != tickets.Closed {
 		t.Errorf("after half an hour: %v", names(got))
+	}
+}
+
+// comeAndGo has the fault of alert id come at hour and go for good, and returns
+// what became of the ticket within the two hours after it.
+func comeAndGo(d *tickets.Desk, id alerts.ID, hour time.Duration) []tickets.Event {
+	a := alert(id, "ordinary")
+	a.Started = after(hour * time.Hour)
+	events := d.OnAlert(nil, raised(a, a.Started))
+	events = d.OnAlert(events, returned(a, a.Started.Add(time.Minute)))
+	return d.Advance(events, a.Started.Add(time.Hour))
+}
+
+func TestTheCountOfWhatClosedByItselfGoesOnAfterARestart(t *testing.T) {
+	known := map[tickets.ID]tickets.Ticket{} // as the store has them
+	learn := func(events []tickets.Event) {
+		for _, e := range events {
+			known[e.Ticket.ID] = e.Ticket
+		}
+	}
+	d := newDesk(t)
+	for n := range 3 {
+		learn(comeAndGo(d, alerts.ID(n+1), time.Duration(3*n)))
+	}
+	byPerson, elsewhere := known[1], known[2]
+	byPerson.ID, byPerson.Responded, byPerson.Ended = 11, nine, after(8*time.Hour)
+	elsewhere.ID, elsewhere.Facility = 12, "lift-1"
+	known[11], known[12] = byPerson, elsewhere
+	for id, tk := range known {
+		if tk.State != tickets.Closed {
+			t.Fatalf("ticket %d is %s", id, tk.State)
+		}
+	}
+	d = tickets.NewDesk(site(t), slices.Collect(maps.Values(known)), 12, nil, tickets.Options{})
+	d.Advance(nil, after(9*time.Hour))
+	if open := d.Tickets(); len(open) != 0 {
+		t.Errorf("what was closed is open again: %v", open)
+	}
+	comeAndGo(d, 20, 9)
+	if open := d.Tickets(); len(open) != 1 {
+		t.Errorf("a fourth ticket of the same fault closed by itself within a day")
+	}
+
+	// A day after the first of them only two are left to count.
+	d = tickets.NewDesk(site(t), slices.Collect(maps.Values(known)), 12, nil, tickets.Options{})
+	d.Advance(nil, after(25*time.Hour))
+	comeAndGo(d, 21, 25)
+	if open := d.Tickets(); len(open) != 0 {
+		t.Errorf("a day later it does not close by itself: %v", open)
 	}
 }
 

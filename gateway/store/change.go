@@ -37,7 +37,7 @@ type Change struct {
 type State struct {
 	Heartbeat  gateway.Instant  // the last sign of life; zero on a new store
 	Alerts     []alerts.Alert   // open ones
-	Tickets    []tickets.Ticket // open ones
+	Tickets    []tickets.Ticket // open ones, and those that ended within tickets.Remembered
 	LastAlert  alerts.ID
 	LastTicket tickets.ID
 	// Numbers holds the last ticket number of each day, by day "20260310".

@@ -102,7 +102,7 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 
 	s, err := db.Load(t.Context(), morning, shanghai)
 	want := store.State{
-		Heartbeat: morning, Alerts: []alerts.Alert{open}, Tickets: []tickets.Ticket{waiting},
+		Heartbeat: morning, Alerts: []alerts.Alert{open}, Tickets: []tickets.Ticket{ended, waiting},
 		LastAlert: closed.ID, LastTicket: waiting.ID, Numbers: map[string]int{},
 		Past: map[gateway.FacilityID]intact.Past{state.Facility: {Last: intact.Event{Facility: state.Facility, Effective: state.Effective, Class: state.Class}}},
 	}

@@ -36,7 +36,7 @@ func (db *DB) load(ctx context.Context, now gateway.Instant, loc *time.Location)
 	if s.Alerts, err = alertTable.read(ctx, db.read, "WHERE closed = 0 ORDER BY id"); err != nil {
 		return s, err
 	}
-	if s.Tickets, err = ticketTable.read(ctx, db.read, "WHERE "+openTicket+" ORDER BY id"); err != nil {
+	if s.Tickets, err = ticketTable.read(ctx, db.read, "WHERE "+openTicket+" OR ended > ? ORDER BY id", now.Add(-tickets.Remembered)); err != nil {
 		return s, err
 	}
 	row := db.read.QueryRowContext(ctx, "SELECT coalesce((SELECT max(id) FROM alert), 0), coalesce((SELECT max(id) FROM ticket), 0)")

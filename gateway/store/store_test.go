@@ -226,11 +226,15 @@ func TestLoadContinuesWhereItStopped(t *testing.T) {
 		return tickets.Ticket{ID: id, Number: number, Facility: "lift-1", Family: family, Opened: opened, State: s}
 	}
 	day := gateway.Instant(86_400_000)
+	ended := func(t tickets.Ticket, at gateway.Instant) tickets.Ticket {
+		t.Ended = at
+		return t
+	}
 	commit(t, db, store.Change{At: morning, Alerts: []alerts.Alert{alert(1, morning), alert(2, 0), alert(7, morning)}, Tickets: []tickets.Ticket{
-		ticket(1, "WX20260210-0099", "a", morning-28*day, tickets.Closed),
-		ticket(2, "WX20260309-0012", "a", morning-day, tickets.Cancelled),
+		ended(ticket(1, "WX20260210-0099", "a", morning-28*day, tickets.Closed), morning-day),
+		ended(ticket(2, "WX20260309-0012", "a", morning-day, tickets.Cancelled), morning-day),
 		ticket(3, "WX20260310-0009", "a", morning-1, tickets.OnHold),
-		ticket(4, "WX20260310-0010", "b", morning, tickets.Closed),
+		ended(ticket(4, "WX20260310-0010", "b", morning-day, tickets.Closed), morning-day+1),
 		ticket(5, "by hand", "c", morning, tickets.Done),
 	}})
 	commit(t, db, store.Change{At: morning + 10_000})
@@ -245,6 +249,7 @@ func TestLoadContinuesWhereItStopped(t *testing.T) {
 		Alerts: []alerts.Alert{alert(2, 0)},
 		Tickets: []tickets.Ticket{
 			ticket(3, "WX20260310-0009", "a", morning-1, tickets.OnHold),
+			ended(ticket(4, "WX20260310-0010", "b", morning-day, tickets.Closed), morning-day+1),
 			ticket(5, "by hand", "c", morning, tickets.Done),
 		},
 		Numbers: map[string]int{"20260309": 12, "20260310": 10},
