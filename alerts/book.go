@@ -16,6 +16,11 @@ import (
 // facilities behind the line.
 const CommLoss = "comm_loss"
 
+// Blind is the rule that tells of a facility which answers but whose faults
+// cannot be seen: an input of a rule that impairs has had no value for too long.
+// While its alert is active nobody knows that the facility is up.
+const Blind = "blind"
+
 // How long a silent facility is given before people hear of it: until its line
 // is known to be silent, too, or, after the line has come back, until the
 // facility has had the time to answer again.

@@ -71,7 +71,10 @@ func Account(events []Event, from, to gateway.Instant) Tally {
 // fails reports whether it is a fault that one class of time follows another. A
 // facility that nobody could see before it was down is not counted as having
 // failed then.
-func fails(before, after Class) bool { return after == Down && (before == Up || before == Degraded) }
+func fails(before, after Class) bool { return after == Down && before.up() }
+
+// up reports whether time of the class counts as up.
+func (c Class) up() bool { return c == Up || c == Degraded }
 
 func (t *Tally) count(c Class, ms int64) {
 	switch c {

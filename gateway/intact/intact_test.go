@@ -48,6 +48,12 @@ func active(id alerts.ID, f gateway.FacilityID, started gateway.Instant) alerts.
 	return alerts.Alert{ID: id, Facility: f, Rule: "trip", Impairs: true, Phase: rules.Active, Started: started}
 }
 
+// blindTo returns the alert that nobody can see what a is of.
+func blindTo(a alerts.Alert) alerts.Alert {
+	a.Rule, a.Impairs = alerts.Blind, false
+	return a
+}
+
 func returned(a alerts.Alert, cleared gateway.Instant) alerts.Alert {
 	a.Phase, a.Cleared = rules.Normal, cleared
 	return a
@@ -352,6 +358,9 @@ func TestAnyLogAddsUp(t *testing.T) {
 			case 0:
 				id++
 				open[id] = active(id, "pump", now.Add(-time.Duration(rng.IntN(600))*time.Second))
+				if rng.IntN(3) == 0 {
+					open[id] = blindTo(open[id])
+				}
 				log = m.OnAlert(log, alerts.Event{At: now, Alert: open[id]})
 			case 1:
 				for k, a := range open {
@@ -366,6 +375,9 @@ func TestAnyLogAddsUp(t *testing.T) {
 			}
 			log = m.Advance(log, now)
 			check()
+			if c, _ := m.State(pump); c == intact.Up && len(open) > 0 {
+				t.Fatalf("it is up while it has the alerts %v", open)
+			}
 		}
 		whole := account(log, "pump", start, now)
 		if sum := whole.Up + whole.Down + whole.Unknown; sum != int64(now-start) {

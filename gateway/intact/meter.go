@@ -30,7 +30,9 @@ const inService = "in service"
 // Up from its first valid sample. An active alert that impairs makes it Down,
 // back-dated to the first bad sample, until the first good one. Without a valid
 // sample for longer than its grace it becomes Unknown from the end of the
-// grace; if it was Down it stays Down. Lines and the gateway itself are down
+// grace; if it was Down it stays Down. While it is heard but an alert tells that
+// it is blind to its faults, it is Unknown, too, from the start of that alert.
+// Unknown for longer than a day, a lift or fire system is Down. Lines and the gateway itself are down
 // while they have an alert; they are shown, not counted.
 type Meter struct {
 	site       *gateway.Site
@@ -47,17 +49,13 @@ type facility struct {
 	grace      time.Duration
 
 	Past
-	calendar *calendar // of the meter
-	faults   []fault
+	calendar *calendar       // of the meter
+	faults   spells          // for which it is down
+	blind    spells          // for which nobody knows that it is up
 	ended    gateway.Instant // the latest end of a fault of this down time
 	heard    gateway.Instant
 	silent   bool // Unknown, or Down for silence alone
 	backAt   gateway.Instant
-}
-
-type fault struct {
-	alert   alerts.ID
-	started gateway.Instant
 }
 
 // NewMeter continues from the past of each facility as a Fold of its events gives
@@ -96,18 +94,14 @@ func newFacility(f *gateway.Facility) facility {
 	return facility{id: f.ID, counted: f.Class.Counted(), lifeSafety: f.Class.LifeSafety(), grace: max(leastGrace, gracePolls*slowest)}
 }
 
-// counts reports whether an active alert makes the facility down.
-func (f *facility) counts(a alerts.Alert) bool {
-	return a.Visibility == alerts.Shown && (a.Impairs || !f.counted)
-}
-
 // reopen goes on with an alert that was active when the gateway stopped. A
 // facility that was silent then was heard last before that, not at the
 // heartbeat: a gateway that keeps restarting must not keep it up. What the time
 // before the heartbeat counts as was settled by the run that saw it.
 func (f *facility) reopen(a alerts.Alert, heartbeat, now gateway.Instant) {
-	if f.counts(a) {
-		f.faults = append(f.faults, fault{a.ID, min(a.Started, now)})
+	a.Started = min(a.Started, now)
+	if s := f.spellsOf(a); s != nil {
+		s.follow(a)
 	}
 	if a.Rule == alerts.CommLoss {
 		f.heard = min(f.heard, max(a.Started, heartbeat.Add(-f.grace)))
@@ -126,8 +120,21 @@ func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
 	case !f.counted && len(f.faults) == 0:
 		dst = f.become(dst, Up, now, now, "")
 	}
+	dst = f.obey(dst, now)
 	f.silent = f.counted && (f.Last.Class == Unknown || f.Last.Class == Down && len(f.faults) == 0)
 	return f.checkSilence(dst, now)
+}
+
+// obey makes f what its open alerts call for, should what they did to it not
+// have reached the disk.
+func (f *facility) obey(dst []Event, now gateway.Instant) []Event {
+	if from, ok := f.faults.first(); ok {
+		return f.become(dst, Down, from, now, "open alert")
+	}
+	if from, ok := f.blind.first(); ok && f.Last.Class.up() {
+		return f.become(dst, Unknown, from, now, alerts.Blind)
+	}
+	return dst
 }
 
 // cut ends at now what a clock that was ahead has recorded of later times. What
@@ -181,22 +188,29 @@ func (m *Meter) OnAlert(dst []Event, ev alerts.Event) []Event {
 	if i < 0 {
 		return dst
 	}
-	f, a := &m.facilities[i], ev.Alert
-	at := slices.IndexFunc(f.faults, func(x fault) bool { return x.alert == a.ID })
-	active := a.Phase != rules.Normal && a.Closed.IsZero() && f.counts(a)
+	f := &m.facilities[i]
+	switch f.spellsOf(ev.Alert) {
+	case &f.faults:
+		return f.onFault(dst, ev)
+	case &f.blind:
+		return f.onBlind(dst, ev)
+	default:
+		return dst
+	}
+}
+
+func (f *facility) onFault(dst []Event, ev alerts.Event) []Event {
+	a := ev.Alert
+	began, ended := f.faults.follow(a)
 	switch {
-	case active && at < 0:
-		f.faults = append(f.faults, fault{a.ID, a.Started})
+	case began:
 		f.silent, f.backAt = false, 0
-		return f.become(dst, Down, a.Started, ev.At, cause(a))
-	case !active && at >= 0:
-		f.faults = slices.Delete(f.faults, at, at+1)
-		if ev.Kind == alerts.Withdrawn && f.counted && len(f.faults) == 0 {
-			f.silent = true // down until it is heard: that its rule is gone says nothing of it
-			return dst
-		}
+		return f.become(dst, Down, a.Started, ev.At, a.Rule)
+	case ended && ev.Kind == alerts.Withdrawn && f.counted && len(f.faults) == 0:
+		f.silent = true // down until it is heard: that its rule is gone says nothing of it
+	case ended:
 		f.ended = max(f.ended, cmp.Or(a.Cleared, ev.At))
-		return f.recover(dst, ev.At, cause(a))
+		return f.recover(dst, ev.At, a.Rule)
 	}
 	return dst
 }
@@ -204,24 +218,50 @@ func (m *Meter) OnAlert(dst []Event, ev alerts.Event) []Event {
 // recover follows the end of a fault: up from then on, unless another fault has
 // begun by then. If the other one began later, the time between was up.
 func (f *facility) recover(dst []Event, now gateway.Instant, why string) []Event {
-	var next gateway.Instant
-	for i, x := range f.faults {
-		if i == 0 || x.started < next {
-			next = x.started
-		}
-	}
-	if len(f.faults) > 0 && next <= f.ended {
+	next, more := f.faults.first()
+	if more && next <= f.ended {
 		return dst
 	}
-	dst = f.become(dst, Up, f.ended, now, why)
+	dst = f.rise(dst, f.ended, next, now, why)
 	f.ended = 0
-	if len(f.faults) > 0 {
+	if more {
 		dst = f.become(dst, Down, next, now, why)
 	}
 	return dst
 }
 
-func cause(a alerts.Alert) string { return a.Rule }
+// rise makes f up from from on, and unknown as soon as it is blind, if that is
+// before next, when another fault begins; 0 for none.
+func (f *facility) rise(dst []Event, from, next, now gateway.Instant, why string) []Event {
+	blind, ok := f.blind.first()
+	if !ok || blind > from {
+		dst = f.become(dst, Up, from, now, why)
+	}
+	if ok && (next.IsZero() || blind < next) {
+		dst = f.become(dst, Unknown, max(from, blind), now, alerts.Blind)
+	}
+	return dst
+}
+
+// onBlind follows an alert that nobody can see faults of f. What is down stays
+// so. When the alert ends, f is up from the first sample that showed no fault,
+// unless the alert has ended because nothing is heard of f any more.
+func (f *facility) onBlind(dst []Event, ev alerts.Event) []Event {
+	a := ev.Alert
+	began, ended := f.blind.follow(a)
+	switch {
+	case began && f.Last.Class.up():
+		return f.become(dst, Unknown, a.Started, ev.At, a.Rule)
+	case !ended || len(f.faults) > 0 || len(f.blind) > 0:
+		return dst
+	}
+	if from := cmp.Or(a.Cleared, ev.At); f.heard >= from && ev.Kind != alerts.Withdrawn {
+		f.silent, f.backAt = false, 0
+		return f.become(dst, Up, from, ev.At, a.Rule)
+	}
+	f.silent = true
+	return dst
+}
 
 // Heard says that a valid sample of facility number i came at at.
 func (m *Meter) Heard(i int, at gateway.Instant) {
@@ -234,11 +274,14 @@ func (m *Meter) Heard(i int, at gateway.Instant) {
 }
 
 // Advance lets time pass until now: what has been heard again is up from that
-// sample on, what has been silent for too long is unknown.
+// sample on unless it is blind, what has been silent for too long is unknown.
 func (m *Meter) Advance(dst []Event, now gateway.Instant) []Event {
 	for _, i := range m.back {
 		f := &m.facilities[i]
-		if f.silent && !f.backAt.IsZero() {
+		if f.backAt.IsZero() {
+			continue // a fault has begun since
+		}
+		if f.silent && len(f.blind) == 0 {
 			dst = f.become(dst, Up, f.backAt, now, "heard again")
 		}
 		f.silent, f.backAt = false, 0
@@ -266,7 +309,7 @@ func (f *facility) checkSilence(dst []Event, now gateway.Instant) []Event {
 	if !f.counted || len(f.faults) > 0 {
 		return dst
 	}
-	if c := f.Last.Class; !f.silent && (c == Up || c == Degraded) {
+	if !f.silent && f.Last.Class.up() {
 		if from := f.heard.Add(f.grace); now > from {
 			f.silent = true
 			dst = f.become(dst, Unknown, from, now, "silent")
