@@ -175,7 +175,7 @@ var catalogue = map[string]gateway.Text{
 
 	"priority.rescue":    {ZH: "救援", EN: "Rescue"},
 	"priority.emergency": {ZH: "紧急", EN: "Emergency"},
-	"priority.ordinary":  {ZH: "普通", EN: "Ordinary"},
+	"priority.ordinary":  {ZH: "一般", EN: "Ordinary"},
 
 	"state.new":       {ZH: "待派单", EN: "New"},
 	"state.assigned":  {ZH: "已派单", EN: "Assigned"},

@@ -91,6 +91,18 @@ func TestEveryKeyThatIsUsedIsInTheCatalogue(t *testing.T) {
 	}
 }
 
+func TestPrioritiesAreCalledAsInTheManual(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/zh/tickets.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []tickets.Priority{tickets.Rescue, tickets.Emergency, tickets.Ordinary} {
+		if want := "| `" + string(p) + "` " + catalogue["priority."+string(p)].ZH + " |"; !strings.Contains(string(manual), want) {
+			t.Errorf("the manual has no row %q", want)
+		}
+	}
+}
+
 func TestValuesReadAsPeopleWriteThem(t *testing.T) {
 	states := map[int64]gateway.State{2: {Name: "inspection", Text: gateway.Text{ZH: "检修", EN: "inspection"}}, 3: {Name: "fire_return"}}
 	tests := []struct {
