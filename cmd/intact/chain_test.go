@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
 )
 
 var binary string
@@ -173,6 +177,40 @@ facilities:
 		t.Errorf("the line has %d tickets", len(got))
 	}
 	gw.stop(t)
+
+	t.Log("a quarter of an hour later, in which nobody heard the lifts")
+	data := filepath.Join(dir, "data")
+	rewind(t, filepath.Join(data, "intact.db"), 15*time.Minute)
+	gw = startGateway(t, config, data)
+	for _, lift := range []string{"lift-1", "lift-2"} {
+		if got := gw.state(lift); got != "unknown" {
+			t.Errorf("%s behind a dead line is %s", lift, got)
+		}
+	}
+	if rate := gw.rate(); rate["no_data"] == true || rate["unknown_ms"].(float64) < 5*60_000 || rate["down_ms"] != 0.0 {
+		t.Errorf("the lifts count as %v", rate)
+	}
+	gw.stop(t)
+}
+
+// rewind makes everything that the stopped gateway knows older by d: the time
+// that a test cannot wait.
+func rewind(t *testing.T, path string, d time.Duration) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for table, columns := range map[string][]string{
+		"heartbeat": {"at"}, "state_event": {"recorded", "effective"}, "alert": {"started", "raised"}, "ticket": {"opened", "started"},
+	} {
+		for _, c := range columns {
+			if _, err := db.Exec("UPDATE "+table+" SET "+c+" = "+c+" - ?", d.Milliseconds()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // gateway is the true binary, running.
@@ -257,6 +295,26 @@ func (g *gateway) alerts(facility string) []map[string]any {
 }
 func (g *gateway) tickets(facility string) []map[string]any {
 	return g.of("tickets?state=open", facility)
+}
+
+// state returns what a facility counts as.
+func (g *gateway) state(facility string) string {
+	for _, f := range g.items("facilities") {
+		if f["id"] == facility {
+			return f["state"].(string)
+		}
+	}
+	return ""
+}
+
+// rate returns the intact rate of all facilities since yesterday.
+func (g *gateway) rate() map[string]any {
+	var answer struct{ Total map[string]any }
+	from := time.Now().Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	if err := json.Unmarshal([]byte(get(g.url+"/api/v1/intact?from="+from)), &answer); err != nil {
+		g.t.Error(err)
+	}
+	return answer.Total
 }
 
 // value returns the value of a point as JSON has it: nil if it is not good.
