@@ -46,9 +46,10 @@ type Alert struct {
 	Title    gateway.Text       `json:"title"`
 	Why      rules.Why          `json:"why"`
 	Severity rules.Severity     `json:"severity"`
-	Worst    rules.Severity     `json:"worst"`         // the worst severity it has had: who heard of it then hears how it ends
-	Impairs  bool               `json:"impairs"`       // the facility is down while the alert is active
-	SLA      string             `json:"sla,omitempty"` // of the ticket it opens; "" for none
+	Worst    rules.Severity     `json:"worst"`           // the worst severity it has had: who heard of it then hears how it ends
+	Impairs  bool               `json:"impairs"`         // the facility is down while the alert is active
+	SLA      string             `json:"sla,omitempty"`   // of the ticket it opens; "" for none
+	Latch    bool               `json:"latch,omitempty"` // active until a person resets it
 
 	Phase rules.Phase `json:"phase"` // Active, Clearing, or Normal once it has returned
 	Stale bool        `json:"stale"`
@@ -190,10 +191,11 @@ const (
 	WentStale  // kept on trust: an input is of bad quality
 	Fresh      // its inputs are good again
 	Superseded // closed because its rule raised a new alert before this one was acknowledged
-	Withdrawn  // closed because its rule or facility no longer exists
+	Withdrawn  // closed because its rule or facility no longer exists, or begins anew with the gateway
+	Reset      // a person has ended its latch
 )
 
-var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn"}
+var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {

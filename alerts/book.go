@@ -31,11 +31,12 @@ const (
 	patience    = time.Minute
 )
 
-// What Ack refuses.
+// What Ack and Reset refuse.
 var (
 	ErrNotFound = errors.New("no open alert has this number")
 	ErrAcked    = errors.New("the alert is acknowledged already")
-	ErrNoName   = errors.New("a name is needed: who acknowledges?")
+	ErrNoName   = errors.New("a name is needed: who acts?")
+	ErrNoLatch  = errors.New("the alert ends by itself when its condition is gone")
 )
 
 // Book holds the open alerts: at most one for each rule instance.
@@ -134,11 +135,11 @@ func (e *entry) adopt(child *entry) {
 }
 
 // Withdraw closes the alerts whose rule instance no longer exists, after the
-// configuration has changed.
+// configuration has changed, or begins anew whenever the gateway starts.
 func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
 	known := make(map[string]bool, len(b.instances))
 	for i := range b.instances {
-		known[b.instances[i].Key] = true
+		known[b.instances[i].Key] = b.instances[i].Rule.Restart != rules.Anew
 	}
 	for _, e := range inOrder(b.open) {
 		if !known[e.Key] {
@@ -193,7 +194,7 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
 	b.last++
 	e := &entry{Alert: Alert{
 		ID: b.last, Key: in.Key, Facility: in.Facility, Rule: in.Rule.ID, Family: in.Rule.Family,
-		Title: in.Rule.Title, Why: in.Rule.Why, Severity: c.Severity, Worst: c.Severity, Impairs: in.Rule.Impairs, SLA: in.Rule.SLA,
+		Title: in.Rule.Title, Why: in.Rule.Why, Severity: c.Severity, Worst: c.Severity, Impairs: in.Rule.Impairs, SLA: in.Rule.SLA, Latch: in.Rule.Latch,
 		Phase: c.To, Stale: c.Stale, Value: c.Value, Limit: c.Limit, Started: c.Since, Raised: c.At,
 	}}
 	if c.Point != gateway.NoPoint {
@@ -324,6 +325,36 @@ func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]
 		b.forget(e)
 	}
 	return append(dst, Event{Kind: Acknowledged, At: now, By: by, Alert: e.Alert}), nil
+}
+
+// Latched returns the rule instance of the open alert id, which a person may
+// reset.
+func (b *Book) Latched(id ID) (rules.Ref, error) {
+	e := b.byID(id)
+	switch {
+	case e == nil || e.Phase == rules.Normal:
+		return 0, fmt.Errorf("alert %d: %w", id, ErrNotFound)
+	case !e.Latch:
+		return 0, fmt.Errorf("alert %d: %w", id, ErrNoLatch)
+	}
+	i := slices.IndexFunc(b.instances, func(in rules.Instance) bool { return in.Key == e.Key })
+	if i < 0 {
+		return 0, fmt.Errorf("alert %d: %w", id, ErrNotFound)
+	}
+	return rules.Ref(i), nil
+}
+
+// Reset records that a person has ended the latch of the open alert id. The
+// change of its rule is told to Apply.
+func (b *Book) Reset(dst []Event, id ID, by string, now gateway.Instant) ([]Event, error) {
+	e := b.byID(id)
+	switch {
+	case e == nil:
+		return dst, fmt.Errorf("alert %d: %w", id, ErrNotFound)
+	case by == "":
+		return dst, fmt.Errorf("alert %d: %w", id, ErrNoName)
+	}
+	return append(dst, Event{Kind: Reset, At: now, By: by, Alert: e.Alert}), nil
 }
 
 // Advance shows the alerts that were held back for long enough.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -279,6 +280,17 @@ func TestAlertsOfRulesThatAreGoneAreWithdrawn(t *testing.T) {
 	if a := got[0].Alert; a.Phase != rules.Normal || a.Closed != 9000 {
 		t.Errorf("withdrawn as %+v", a)
 	}
+}
+
+func TestAnAlertWhoseRuleBeginsAnewIsWithdrawnAtTheStart(t *testing.T) {
+	d := newDesk(t)
+	d.change(lift1Hot, rules.Active, 1)
+	anew := slices.Clone(d.rules)
+	hot := *anew[lift1Hot].Rule
+	hot.Restart = rules.Anew
+	anew[lift1Hot].Rule = &hot
+	d.book = alerts.NewBook(d.site, anew, d.book.Open(), 1)
+	d.want(d.book.Withdraw(nil, 9000), "withdrawn lift-1#1")
 }
 
 func TestAckRefuses(t *testing.T) {

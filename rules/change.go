@@ -68,5 +68,16 @@ type Rule struct {
 	Impairs  bool
 	SLA      string
 	Family   string
-	Latch    bool
+	Latch    bool // active until a person resets it
+	Restart  Restart
 }
+
+// Restart is what a rule does when the gateway starts.
+type Restart uint8
+
+// The ways to start.
+const (
+	Continue    Restart = iota // an active alert goes on; a hold that ran begins anew
+	Anew                       // an active alert is withdrawn, and the condition judged from the beginning
+	AlarmIfTrue                // as Continue; a condition that is true at first sight needs no hold
+)

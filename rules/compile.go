@@ -101,7 +101,7 @@ func (c *compiler) compileSpec(pack *Pack, spec *Spec, report gateway.Report) {
 
 // rule returns what all instances of the spec have in common.
 func (s *Spec) rule() *Rule {
-	r := &Rule{ID: s.ID, Title: s.Title, Why: s.Why, Impairs: s.Impairs, SLA: s.Ticket, Family: cmp.Or(s.Family, s.ID), Latch: s.Latch}
+	r := &Rule{ID: s.ID, Title: s.Title, Why: s.Why, Impairs: s.Impairs, SLA: s.Ticket, Family: cmp.Or(s.Family, s.ID), Latch: s.Latch, Restart: restart(s.Restart)}
 	r.Severity, _ = ParseSeverity(s.Severity)
 	for _, l := range s.Levels {
 		sev, _ := ParseSeverity(l.Severity)
@@ -219,6 +219,17 @@ func (h Hold) over(slowest time.Duration) time.Duration {
 		return time.Duration(h.Polls) * cmp.Or(slowest, defaultPoll)
 	}
 	return h.Duration
+}
+
+func restart(s string) Restart {
+	switch s {
+	case "reset":
+		return Anew
+	case "alarm_if_true":
+		return AlarmIfTrue
+	default:
+		return Continue
+	}
 }
 
 func policy(s string) badData {

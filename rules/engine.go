@@ -69,10 +69,10 @@ type instance struct {
 	first, end int32 // its steps
 	unseen     int32 // points of which no sample has come yet: not even a bad one
 
-	phase     Phase
-	severity  Severity
-	stale     bool
-	confirmed bool // a person has ended the latch
+	phase    Phase
+	severity Severity
+	stale    bool
+	resets   bool // a person ends the latch
 }
 
 // step is one level of a rule, each with a small machine of its own; a rule
@@ -92,6 +92,7 @@ type step struct {
 	left     time.Duration   // of a hold that stands still while nothing is known
 	paused   bool
 	unknown  bool
+	judged   bool  // its condition has been known since the start
 	slot     int32 // in the timers; -1 for none
 }
 
@@ -291,13 +292,16 @@ func (e *Engine) Next() (gateway.Instant, bool) {
 // Restore continues the instance named key where it stood before a restart:
 // active at severity sev since since. It stays so, stale, until its inputs are
 // known again. It must be called before the first sample, and returns false if
-// there is no such instance.
+// there is no such instance. One whose rule starts Anew is left as it is.
 func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.Instant) bool {
 	ref, ok := e.byKey[key]
 	if !ok || phase == Normal || phase == Pending {
 		return ok
 	}
 	in := &e.instances[ref]
+	if in.rule.Restart == Anew {
+		return true
+	}
 	for i := in.first; i < in.end; i++ {
 		s := &e.steps[i]
 		if s.severity <= sev || i == in.first {
@@ -308,12 +312,12 @@ func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.In
 	return true
 }
 
-// Confirm ends the latch of an instance whose condition is gone, in the name of
-// a person. If the condition still holds, nothing changes.
-func (e *Engine) Confirm(dst []Change, ref Ref, now gateway.Instant) []Change {
+// Reset ends the latch of an instance whose condition is gone, in the name of a
+// person. If the condition still holds or is unknown, nothing changes.
+func (e *Engine) Reset(dst []Change, ref Ref, now gateway.Instant) []Change {
 	e.now = max(e.now, now)
-	e.instances[ref].confirmed = true
+	e.instances[ref].resets = true
 	dst = e.weigh(dst, ref)
-	e.instances[ref].confirmed = false
+	e.instances[ref].resets = false
 	return dst
 }

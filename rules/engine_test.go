@@ -240,15 +240,41 @@ func TestARestoredAlarmIsKeptOnTrustUntilItsInputsAreKnown(t *testing.T) {
 	}
 }
 
-func TestConfirmEndsALatchOnlyOnceTheConditionIsGone(t *testing.T) {
+func TestWhatARuleDoesAtTheStart(t *testing.T) {
+	for _, tt := range []struct {
+		name, restart string
+		active        bool // an alert is restored
+		walk          string
+		want          []string
+	}{
+		{"a hold begins anew", "", false, "_ run=0 _ _ _ _ _", []string{"1s pending since 1s", "6s active since 1s"}},
+		{"what is true at first sight alarms at once", "alarm_if_true", false, "_ run=? run=0 _", []string{"2s active since 2s"}},
+		{"what becomes true later is held", "alarm_if_true", false, "run=1 run=0 _ _ _ _ _", []string{"1s pending since 1s", "6s active since 1s"}},
+		{"an alarm goes on", "alarm_if_true", true, "_ run=0 _", []string{"1s active since -60s"}},
+		{"an alarm is judged from the beginning", "reset", true, "run=0 _ _ _ _ _", []string{"0s pending since 0s", "5s active since 0s"}},
+		{"an alarm that is over is nothing new", "reset", true, "run=1 _ _", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := compile(t, rules.Spec{When: when("run == false"), Hold: rules.Hold{Duration: 5 * time.Second}, Restart: tt.restart})
+			if tt.active && !e.Restore("p/r", rules.Active, rules.Critical, -60_000) {
+				t.Fatal("not restored")
+			}
+			if diff := cmp.Diff(tt.want, walk(e, tt.walk)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAResetEndsALatchOnlyOnceTheConditionIsGone(t *testing.T) {
 	e := compile(t, rules.Spec{When: when("run"), Latch: true})
 	walk(e, "run=1 _")
-	if got := e.Confirm(nil, 0, 2000); len(got) != 0 {
-		t.Errorf("confirmed while it holds: %v", got)
+	if got := e.Reset(nil, 0, 2000); len(got) != 0 {
+		t.Errorf("reset while it holds: %v", got)
 	}
 	walk(e, "_ _ run=0")
-	if got := e.Confirm(nil, 0, 9000); len(got) != 1 || got[0].To != rules.Normal {
-		t.Errorf("confirmed when gone: %v", got)
+	if got := e.Reset(nil, 0, 9000); len(got) != 1 || got[0].To != rules.Normal {
+		t.Errorf("reset when gone: %v", got)
 	}
 }
 

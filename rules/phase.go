@@ -21,12 +21,14 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		if when == True && reset == True {
 			reset = False // while the fault is there nothing resets it
 		}
-		s.unknown = when == Unknown && (s.phase == Normal || s.phase == Pending) ||
+		known := when != Unknown
+		s.unknown = !known && (s.phase == Normal || s.phase == Pending) ||
 			reset == Unknown && (s.phase == Active || s.phase == Clearing)
 		if in.unseen == 0 {
 			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
 		}
 		e.move(in, s, i, when, reset)
+		s.judged = s.judged || known
 	}
 	return e.tell(dst, ref)
 }
@@ -50,12 +52,16 @@ func (e *Engine) move(in *instance, s *step, i int32, when, reset Truth) {
 	case Normal:
 		if when == True {
 			s.phase, s.began = Pending, e.now
-			e.hold(s, i, s.hold)
+			hold := s.hold
+			if !s.judged && in.rule.Restart == AlarmIfTrue {
+				hold = 0 // nobody knows for how long it has been true
+			}
+			e.hold(s, i, hold)
 		}
 	case Pending:
 		e.movePending(s, i, when)
 	case Active:
-		if reset == True && (!in.rule.Latch || in.confirmed) {
+		if reset == True && (!in.rule.Latch || in.resets) {
 			s.phase, s.ended = Clearing, e.now
 			stay := in.minActive - e.now.Sub(s.active)
 			e.hold(s, i, max(in.clearAfter, stay, 0))

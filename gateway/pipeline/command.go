@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -60,6 +61,36 @@ func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (aler
 		p.events = events
 		a = events[0].Alert
 		p.applyEvents()
+		return a, nil
+	})
+}
+
+// ErrStillActive is what Reset gets while the condition of the alert holds or is
+// unknown.
+var ErrStillActive = errors.New("the condition is still there, or cannot be seen")
+
+// Reset ends the latch of the open alert id in the name of by. It returns the
+// alert as it is then; the errors are ErrStillActive and those of
+// alerts.Book.Latched and Reset, or of the store.
+func (p *Pipeline) Reset(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error) {
+	return answered(ctx, p, func(now gateway.Instant) (a alerts.Alert, err error) {
+		ref, err := p.parts.Book.Latched(id)
+		if err != nil {
+			return a, err
+		}
+		events, err := p.parts.Book.Reset(p.events[:0], id, by, now)
+		if err != nil {
+			return a, err
+		}
+		p.changes = p.parts.Engine.Reset(p.changes[:0], ref, now)
+		if len(p.changes) == 0 {
+			return a, fmt.Errorf("alert %d: %w", id, ErrStillActive)
+		}
+		p.events = events
+		a = events[0].Alert
+		a.Phase = p.changes[len(p.changes)-1].To
+		p.applyEvents()
+		p.applyChanges()
 		return a, nil
 	})
 }

@@ -113,6 +113,7 @@ func build(t *testing.T) *building {
 		{Class: gateway.Pump, Rules: []rules.Spec{
 			{ID: "blind", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "blind == faults"}},
 			{ID: "unread", Title: text(), Severity: "info", Why: why, When: &rules.Condition{Expr: "blind == some"}},
+			{ID: "dry", Title: text(), Severity: "warning", Why: why, Latch: true, When: &rules.Condition{Expr: "level < 0.1 m"}},
 			{ID: "low", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "level < 0.2 m"}},
 		}},
 		{Class: "any", Rules: []rules.Spec{{ID: "comm_loss", Title: text(), Why: why, Ticket: "ordinary", BadData: "alarm", Points: []string{"link"},
@@ -237,6 +238,42 @@ func TestACommandIsAnsweredAfterItsCommit(t *testing.T) {
 		}
 		if _, err := b.p.OpenTicket(b.t.Context(), tickets.Request{Facility: "pump-1", Text: "noise", By: "li"}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestALatchedAlertWaitsForAPerson(t *testing.T) {
+	within(t, func(b *building) {
+		b.healthy(2 * time.Second)
+		b.send(map[gateway.PointRef]float64{pumpLevel: 0.05})
+		dry := func() alerts.Alert {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			open := b.p.Snapshot().Alerts
+			return open[slices.IndexFunc(open, func(a alerts.Alert) bool { return a.Rule == "dry" })]
+		}
+		a := dry()
+		if _, err := b.p.Reset(b.t.Context(), a.ID, "li"); !errors.Is(err, pipeline.ErrStillActive) {
+			t.Errorf("reset while the pump is dry: %v", err)
+		}
+		b.healthy(5 * time.Second)
+		if a := dry(); a.Phase != rules.Active {
+			t.Errorf("it ended by itself: %+v", a)
+		}
+		if _, err := b.p.Reset(b.t.Context(), a.ID, ""); !errors.Is(err, alerts.ErrNoName) {
+			t.Errorf("reset by nobody: %v", err)
+		}
+		if _, err := b.p.Reset(b.t.Context(), a.ID, "li"); err != nil {
+			t.Fatal(err)
+		}
+		if a := dry(); a.Phase != rules.Normal {
+			t.Errorf("after the reset: %+v", a)
+		}
+		if kinds := b.store.kinds("pump-1"); !slices.Contains(kinds, "alert.reset") {
+			t.Errorf("journal: %v", kinds)
+		}
+		if _, err := b.p.Reset(b.t.Context(), a.ID, "li"); !errors.Is(err, alerts.ErrNotFound) {
+			t.Errorf("reset twice: %v", err)
 		}
 	})
 }

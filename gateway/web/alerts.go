@@ -22,6 +22,7 @@ type alertJSON struct {
 	Severity   string             `json:"severity"`
 	Condition  string             `json:"condition"` // active, clearing or returned
 	Stale      bool               `json:"stale"`
+	Latch      bool               `json:"latch"` // active until a person resets it
 	Acked      bool               `json:"acked"`
 	AckedBy    string             `json:"acked_by,omitempty"`
 	AckedAt    *time.Time         `json:"acked_at"`
@@ -59,7 +60,7 @@ func viewAlert(snap *pipeline.Snapshot, a alerts.Alert) alertJSON {
 	loc := snap.Site.Location
 	j := alertJSON{
 		ID: a.ID, Facility: a.Facility, Rule: a.Rule, Title: a.Title, Severity: a.Severity.String(),
-		Condition: condition(a), Stale: a.Stale,
+		Condition: condition(a), Stale: a.Stale, Latch: a.Latch,
 		Acked: a.Acked, AckedBy: a.AckedBy, AckedAt: when(a.AckedAt, loc), AckNote: a.AckNote,
 		ShownAs: a.ShownAs(), ISA: a.ISA(),
 		Point: a.Point, Value: number(a.Value), Limit: number(a.Limit), Unit: a.Unit,
@@ -154,14 +155,20 @@ func (s *server) getAlert(r *http.Request) (any, error) {
 	return viewAlert(snap, past[0]), nil
 }
 
-// actJSON is the body of an acknowledgement.
+// actJSON is the body of an acknowledgement or a reset.
 type actJSON struct {
 	By   string `json:"by"`
 	Note string `json:"note"`
 }
 
 // ackAlert answers with the alert as it is once the acknowledgement is on disk.
-func (s *server) ackAlert(r *http.Request) (any, error) {
+func (s *server) ackAlert(r *http.Request) (any, error) { return s.actOn(r, s.acknowledge) }
+
+// resetAlert answers with the alert as it is once the reset is on disk.
+func (s *server) resetAlert(r *http.Request) (any, error) { return s.actOn(r, s.reset) }
+
+// actOn does what the body of r asks for to the alert that its path names.
+func (s *server) actOn(r *http.Request, do func(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error)) (any, error) {
 	id, err := idOf(r)
 	if err != nil {
 		return nil, err
@@ -170,7 +177,7 @@ func (s *server) ackAlert(r *http.Request) (any, error) {
 	if err := decode(r, &act); err != nil {
 		return nil, err
 	}
-	a, err := s.acknowledge(r.Context(), alerts.ID(id), act.By, act.Note)
+	a, err := do(r.Context(), alerts.ID(id), act.By, act.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -186,4 +193,15 @@ func (s *server) acknowledge(ctx context.Context, id alerts.ID, by, note string)
 	ctx, cancel := context.WithTimeout(ctx, actLimit)
 	defer cancel()
 	return s.desk.Ack(ctx, id, by, note)
+}
+
+// reset is the one way of ending a latch, from the page or the API.
+func (s *server) reset(ctx context.Context, id alerts.ID, by, _ string) (alerts.Alert, error) {
+	by, err := named(by)
+	if err != nil {
+		return alerts.Alert{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, actLimit)
+	defer cancel()
+	return s.desk.Reset(ctx, id, by)
 }

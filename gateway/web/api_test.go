@@ -151,6 +151,8 @@ func TestRefusalOfTheDeskReachesTheClient(t *testing.T) {
 		code   string
 	}{
 		{"acknowledged twice", fmt.Errorf("alert 3: %w by Li", alerts.ErrAcked), 409, "already_acknowledged"},
+		{"a reset that nothing waits for", fmt.Errorf("alert 3: %w", alerts.ErrNoLatch), 409, "not_latched"},
+		{"a reset that comes too early", fmt.Errorf("alert 3: %w", pipeline.ErrStillActive), 409, "still_active"},
 		{"a move that comes too late", fmt.Errorf("accept: %w", tickets.ErrNotAllowed), 409, "move_not_allowed"},
 		{"a move that lacks something", fmt.Errorf("done: %w: cause", tickets.ErrIncomplete), 422, "incomplete"},
 		{"not written", fmt.Errorf("%w: disk full", pipeline.ErrNotWritten), 503, "not_written"},

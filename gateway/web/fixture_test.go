@@ -152,6 +152,22 @@ func (d *desk) Ack(_ context.Context, id alerts.ID, by, note string) (a alerts.A
 	return a, err
 }
 
+func (d *desk) Reset(_ context.Context, id alerts.ID, _ string) (a alerts.Alert, err error) {
+	if d.refuse != nil {
+		return a, d.refuse
+	}
+	err = alerts.ErrNotFound
+	d.publish(func(s *pipeline.Snapshot) {
+		for i := range s.Alerts {
+			if s.Alerts[i].ID == id {
+				s.Alerts[i].Phase = rules.Clearing
+				a, err = s.Alerts[i], nil
+			}
+		}
+	})
+	return a, err
+}
+
 func (d *desk) MoveTicket(_ context.Context, id tickets.ID, m tickets.Move) (t tickets.Ticket, err error) {
 	if d.refuse != nil {
 		return t, d.refuse

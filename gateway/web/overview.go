@@ -195,6 +195,7 @@ type alertView struct {
 	Marks                   []markView
 	Acked                   bool
 	AckedBy                 string
+	Latched                 bool // a person may reset it
 	Quiet                   bool // nothing to be done in a hurry: acknowledged or returned
 	Response, Cause, Effect string
 	HasWhy                  bool
@@ -231,7 +232,7 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		Title: a.Title.In(w.lang), Facility: facilityName(snap.Site, a.Facility, w), FacilityID: a.Facility,
 		Where: whereOf(snap.Site, a.Facility, w), Point: a.Point,
 		Since: timeText(a.Started, snap.At, snap.Site.Location), For: durationText(snap.At.Sub(a.Started), w), Started: int64(a.Started),
-		Acked: a.Acked, AckedBy: a.AckedBy, Quiet: a.Acked || a.Phase == rules.Normal,
+		Acked: a.Acked, AckedBy: a.AckedBy, Latched: a.Latch && a.Phase == rules.Active, Quiet: a.Acked || a.Phase == rules.Normal,
 		Response: a.Why.Response.In(w.lang), Cause: a.Why.Cause.In(w.lang), Effect: a.Why.Consequence.In(w.lang),
 	}
 	v.HasWhy = v.Response+v.Cause+v.Effect != ""

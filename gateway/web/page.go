@@ -14,6 +14,7 @@ import (
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/pipeline"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // The cookies that remember a person's choices on one device.
@@ -98,6 +99,22 @@ func (s *server) ackForm(w http.ResponseWriter, r *http.Request) {
 	s.acted(w, r, err, func(snap *pipeline.Snapshot) bool {
 		a, open := findAlert(snap, alerts.ID(id))
 		return !open || a.Acked
+	})
+}
+
+// resetForm ends the latch of an alert.
+func (s *server) resetForm(w http.ResponseWriter, r *http.Request) {
+	by, ok := s.person(w, r)
+	if !ok {
+		return
+	}
+	id, err := idOf(r)
+	if err == nil {
+		_, err = s.reset(r.Context(), alerts.ID(id), by, "")
+	}
+	s.acted(w, r, err, func(snap *pipeline.Snapshot) bool {
+		a, open := findAlert(snap, alerts.ID(id))
+		return !open || a.Phase != rules.Active
 	})
 }
 

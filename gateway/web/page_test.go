@@ -222,6 +222,21 @@ func TestActsWorkWithoutScript(t *testing.T) {
 	}
 }
 
+func TestALatchedAlertIsResetOnThePage(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) { s.Alerts[0].Latch, s.Alerts[0].Acked = true, true })
+	if body := g.get("/").Body.String(); !strings.Contains(body, `action="/alerts/3/reset"`) {
+		t.Error("the page offers no reset")
+	}
+	w := g.postForm("/alerts/3/reset", url.Values{"by": {"李工"}}.Encode())
+	if w.Code != http.StatusSeeOther || g.Snapshot().Alerts[0].Phase != rules.Clearing {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if body := g.get("/").Body.String(); strings.Contains(body, `action="/alerts/3/reset"`) {
+		t.Error("the page offers to reset what is clearing")
+	}
+}
+
 func TestRefusedActIsExplainedOnThePage(t *testing.T) {
 	g := newGateway(t)
 	w := g.postForm("/alerts/99/ack", "by=Li")

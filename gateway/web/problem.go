@@ -61,6 +61,10 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusNotFound, "alert_not_found", "there is no open alert with this id", "GET /api/v1/alerts?state=all lists them")
 	case errors.Is(err, alerts.ErrAcked):
 		return newProblem(http.StatusConflict, "already_acknowledged", "the alert is acknowledged already", "GET it to see by whom")
+	case errors.Is(err, alerts.ErrNoLatch):
+		return newProblem(http.StatusConflict, "not_latched", "the alert ends by itself when its condition is gone", "acknowledge it")
+	case errors.Is(err, pipeline.ErrStillActive):
+		return newProblem(http.StatusConflict, "still_active", "the condition is still there, or cannot be seen", "mend the fault first")
 	case errors.Is(err, tickets.ErrNotFound):
 		return newProblem(http.StatusNotFound, "ticket_not_found", "there is no open ticket with this id", "GET /api/v1/tickets?state=all lists them")
 	case errors.Is(err, tickets.ErrNotAllowed):

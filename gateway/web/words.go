@@ -109,6 +109,7 @@ var catalogue = map[string]gateway.Text{
 	"act.offline":  {ZH: "未能送达网关，操作没有生效，请重试。", EN: "The gateway could not be reached. Nothing was done; try again."},
 	"act.refused":  {ZH: "未能执行", EN: "Not done"},
 	"act.ack":      {ZH: "确认", EN: "Acknowledge"},
+	"act.reset":    {ZH: "复位", EN: "Reset"},
 	"act.busy":     {ZH: "提交中…", EN: "Sending…"},
 	"act.required": {ZH: "必填", EN: "required"},
 
