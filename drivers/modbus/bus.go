@@ -1,5 +1,5 @@
-// Package modbus reads the devices on one Modbus TCP line and turns what they
-// answer into samples.
+// Package modbus reads the devices on one Modbus line, a serial port or a TCP
+// address, and turns what they answer into samples.
 //
 // It owns the line: one goroutine sends one request at a time, for all units
 // behind the address. Only the codec is a library's; connection, framing and
@@ -22,6 +22,7 @@ package modbus
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -37,8 +38,13 @@ import (
 
 // Config is one line and what is read through it.
 type Config struct {
-	ID      string // of the bus; decides when within their period its cycles begin
-	Address string // host:port
+	ID        string // of the bus; decides when within their period its cycles begin
+	Transport Transport
+	Address   string // host:port; of RTU the name of the serial port
+	// Serial is the line behind RTU, or behind the converter of RTUOverTCP: no
+	// Baud there stands for not known.
+	Serial  Serial
+	TLS     *tls.Config // of TCP; nil for none
 	Link    gateway.PointRef
 	Devices []Device
 }
@@ -100,15 +106,8 @@ const linkPeriod = 5 * time.Second
 func New(c Config, o Options) (*Bus, error) {
 	b := &Bus{config: c, link: link{point: c.Link}}
 	log := cmp.Or(o.Log, slog.Default())
-	b.line = line{address: c.Address, dial: o.Dial, log: log}
-	if b.line.dial == nil {
-		keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
-		b.line.dial = (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext
-	}
-	var errs []error
-	if _, _, err := net.SplitHostPort(c.Address); err != nil {
-		errs = append(errs, fmt.Errorf("address %q: want host:port", c.Address))
-	}
+	b.line = line{log: log}
+	errs := []error{b.line.attach(c, o)}
 	byUnit := make(map[byte][]Device)
 	for _, d := range c.Devices {
 		errs = append(errs, checkDevice(d))
@@ -184,9 +183,8 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		}
 		u.blocks = append(u.blocks, blk)
 	}
-	packager := modbus.NewTCPClientHandler("")
-	packager.SlaveId = id
-	u.client = modbus.NewClient2(packager, &port{line: &b.line, timeout: u.timeout, pause: pause})
+	u.port = &port{line: &b.line, timeout: u.timeout, pause: pause}
+	u.client = modbus.NewClient2(b.line.framing.packager(id), u.port)
 	b.units = append(b.units, u)
 }
 

@@ -1,12 +1,14 @@
 package modbus_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -26,12 +28,15 @@ func word(unit, function byte, address uint16) uint16 {
 // that an old answer shows.
 const clockRegister = 900
 
-// device is a Modbus TCP server written from the specification, apart from the
+// device is a Modbus server written from the specification, apart from the
 // driver, that misbehaves as its test demands.
 type device struct {
 	start time.Time
-	// answer writes the answer to request to c; reply is the right one. It
-	// returns false to hang up. nil answers well.
+	// serial has it speak as on a serial line. Requests are kept and given to
+	// answer in the form of Modbus TCP all the same.
+	serial bool
+	// answer writes the answer to request to c; reply is the right one, ready
+	// for the wire. It returns false to hang up. nil answers well.
 	answer func(d *device, c net.Conn, request, reply []byte) bool
 
 	mu       sync.Mutex
@@ -82,8 +87,8 @@ func (d *device) serve(c net.Conn) {
 		d.mu.Unlock()
 	}()
 	for {
-		request := make([]byte, 12)
-		if _, err := io.ReadFull(c, request); err != nil {
+		request, err := d.read(c)
+		if err != nil {
 			return
 		}
 		d.mu.Lock()
@@ -96,7 +101,7 @@ func (d *device) serve(c net.Conn) {
 				return
 			}
 		}
-		reply := d.reply(request)
+		reply := d.wire(d.reply(request))
 		if answer == nil {
 			answer = send
 		}
@@ -104,6 +109,46 @@ func (d *device) serve(c net.Conn) {
 			return
 		}
 	}
+}
+
+// read returns the next request in the form of Modbus TCP. A serial request with
+// a wrong checksum is no request.
+func (d *device) read(c net.Conn) ([]byte, error) {
+	if !d.serial {
+		request := make([]byte, 12)
+		_, err := io.ReadFull(c, request)
+		return request, err
+	}
+	for {
+		line := make([]byte, 8)
+		if _, err := io.ReadFull(c, line); err != nil {
+			return nil, err
+		}
+		if bytes.Equal(seal(line[:6]), line) {
+			return append([]byte{0, 0, 0, 0, 0, 6}, line[:6]...), nil
+		}
+	}
+}
+
+// wire returns a frame of Modbus TCP as the device puts it on the wire.
+func (d *device) wire(frame []byte) []byte {
+	if !d.serial {
+		return frame
+	}
+	return seal(frame[6:])
+}
+
+// seal returns the bytes with the checksum of serial lines behind them, by the
+// polynomial x^16+x^15+x^2+1, bits reversed.
+func seal(b []byte) []byte {
+	sum := 0xFFFF
+	for _, c := range b {
+		for bit := range 8 {
+			carry := (sum ^ int(c)>>bit) & 1
+			sum = sum>>1 ^ carry*0xA001
+		}
+	}
+	return append(slices.Clone(b), byte(sum), byte(sum>>8))
 }
 
 // reply returns the right answer to a read.
@@ -204,7 +249,7 @@ func (r *record) clear() {
 // end.
 func start(t *testing.T, c modbus.Config, d *device) (*modbus.Bus, *record, func()) {
 	t.Helper()
-	c.Address = "device:502"
+	c.Address, d.serial = "device:502", c.Transport != modbus.TCP
 	bus, err := modbus.New(c, modbus.Options{Log: slog.New(slog.DiscardHandler), Dial: d.dial})
 	if err != nil {
 		t.Fatal(err)

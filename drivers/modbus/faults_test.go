@@ -1,6 +1,7 @@
 package modbus_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -21,30 +22,49 @@ type misbehaviour struct {
 	heard  bool            // the device counts as answering
 }
 
-// misbehaviours is what real devices and converters have been seen to do.
-func misbehaviours() []misbehaviour {
-	const timeout = 500 * time.Millisecond
-	write := func(c net.Conn, parts ...[]byte) bool {
-		for _, p := range parts {
-			if _, err := c.Write(p); err != nil {
+// timeout is that of the devices which misbehave.
+const timeout = 500 * time.Millisecond
+
+func write(c net.Conn, parts ...[]byte) bool {
+	for _, p := range parts {
+		if _, err := c.Write(p); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// drip writes the reply one byte at a time.
+func drip(pause time.Duration) func(*device, net.Conn, []byte, []byte) bool {
+	return func(_ *device, c net.Conn, _, reply []byte) bool {
+		for i := range reply {
+			time.Sleep(pause)
+			if !write(c, reply[i:i+1]) {
 				return false
 			}
 		}
 		return true
 	}
-	alter := func(change func(reply []byte) []byte) func(*device, net.Conn, []byte, []byte) bool {
-		return func(_ *device, c net.Conn, _, reply []byte) bool { return write(c, change(reply)) }
-	}
-	set := func(i int, b byte) func(*device, net.Conn, []byte, []byte) bool {
-		return alter(func(r []byte) []byte { r[i] = b; return r })
-	}
+}
+
+func alter(change func(reply []byte) []byte) func(*device, net.Conn, []byte, []byte) bool {
+	return func(_ *device, c net.Conn, _, reply []byte) bool { return write(c, change(reply)) }
+}
+
+// anywhere is what real devices and converters have been seen to do on any
+// transport.
+func anywhere() []misbehaviour {
 	all := []misbehaviour{
 		{"mute", func(*device, net.Conn, []byte, []byte) bool { return true }, gateway.BadTimeout, false},
 		{"late", func(_ *device, c net.Conn, _, reply []byte) bool {
 			time.Sleep(timeout + 100*time.Millisecond)
 			return write(c, reply)
 		}, gateway.BadTimeout, false},
-		{"late, delivered over the next connection", func(d *device, _ net.Conn, _, reply []byte) bool {
+		{"three time-outs late", func(_ *device, c net.Conn, _, reply []byte) bool {
+			time.Sleep(3 * timeout)
+			return write(c, reply)
+		}, gateway.BadTimeout, false},
+		{"late, in front of the next answer", func(d *device, _ net.Conn, _, reply []byte) bool {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			d.owed = append(d.owed, reply)
@@ -54,24 +74,8 @@ func misbehaviours() []misbehaviour {
 			time.Sleep(timeout - 100*time.Millisecond)
 			return write(c, reply)
 		}, gateway.Good, true},
-		{"one byte at a time, in time", func(_ *device, c net.Conn, _, reply []byte) bool {
-			for i := range reply {
-				time.Sleep(10 * time.Millisecond)
-				if !write(c, reply[i:i+1]) {
-					return false
-				}
-			}
-			return true
-		}, gateway.Good, true},
-		{"one byte at a time, too slowly", func(_ *device, c net.Conn, _, reply []byte) bool {
-			for i := range reply {
-				time.Sleep(100 * time.Millisecond)
-				if !write(c, reply[i:i+1]) {
-					return false
-				}
-			}
-			return true
-		}, gateway.BadTimeout, false},
+		{"one byte at a time, in time", drip(10 * time.Millisecond), gateway.Good, true},
+		{"one byte at a time, too slowly", drip(100 * time.Millisecond), gateway.BadTimeout, false},
 		{"twice in one segment", alter(func(r []byte) []byte { return append(r, r...) }), gateway.Good, true},
 		{"with the beginning of something else behind it", alter(func(r []byte) []byte { return append(r, r[:5]...) }), gateway.Good, true},
 		{"hangs up", func(*device, net.Conn, []byte, []byte) bool { return false }, gateway.BadClosed, false},
@@ -85,6 +89,21 @@ func misbehaviours() []misbehaviour {
 		}, gateway.Good, true},
 		{"nothing but zeros", alter(func(r []byte) []byte { return make([]byte, len(r)) }), gateway.BadFrame, false},
 		{"text", alter(func([]byte) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }), gateway.BadFrame, false},
+	}
+	for _, code := range []byte{1, 2, 3, 4, 5, 6, 8, 10, 11} {
+		all = append(all, misbehaviour{fmt.Sprintf("exception %d", code), func(d *device, c net.Conn, request, _ []byte) bool {
+			return write(c, d.wire(exception(request, code)))
+		}, gateway.BadException, code < 10})
+	}
+	return all
+}
+
+// misbehaviours is what devices do on Modbus TCP.
+func misbehaviours() []misbehaviour {
+	set := func(i int, b byte) func(*device, net.Conn, []byte, []byte) bool {
+		return alter(func(r []byte) []byte { r[i] = b; return r })
+	}
+	return append(anywhere(), []misbehaviour{
 		{"a serial frame on the TCP port", alter(func(r []byte) []byte { return append(r[6:], 0xAA, 0x55) }), gateway.BadFrame, false},
 		{"wrong protocol id", set(3, 1), gateway.BadFrame, false},
 		{"length 0", alter(func(r []byte) []byte { r[4], r[5] = 0, 0; return r[:6] }), gateway.BadFrame, false},
@@ -104,60 +123,126 @@ func misbehaviours() []misbehaviour {
 			return append(r, 0, 0)
 		}), gateway.BadFrame, false},
 		{"a byte count that lies", alter(func(r []byte) []byte { r[8] -= 2; return r }), gateway.BadFrame, false},
+	}...)
+}
+
+// serialMisbehaviours is what devices do on a serial line.
+func serialMisbehaviours() []misbehaviour {
+	set := func(i int, b byte) func(*device, net.Conn, []byte, []byte) bool {
+		return alter(func(r []byte) []byte { r[i] = b; return seal(r[:len(r)-2]) })
 	}
-	for _, code := range []byte{1, 2, 3, 4, 5, 6, 8, 10, 11} {
-		all = append(all, misbehaviour{fmt.Sprintf("exception %d", code), func(_ *device, c net.Conn, request, _ []byte) bool {
-			return write(c, exception(request, code))
-		}, gateway.BadException, code < 10})
+	cut := func(size byte) func(*device, net.Conn, []byte, []byte) bool {
+		return alter(func(r []byte) []byte {
+			data := bytes.Repeat(r[3:len(r)-2], 12)
+			return seal(append([]byte{r[0], r[1], size}, data[:size]...))
+		})
 	}
-	return all
+	return append(anywhere(), []misbehaviour{
+		{"a TCP frame on the serial line", alter(func(r []byte) []byte {
+			return append([]byte{0, 1, 0, 0, 0, byte(len(r) - 2)}, r[:len(r)-2]...)
+		}), gateway.BadFrame, false},
+		{"behind noise", alter(func(r []byte) []byte { return append([]byte{0, 0xFF, 1, 3}, r...) }), gateway.Good, true},
+		{"behind the answer of another unit", alter(func(r []byte) []byte { return append(seal([]byte{77, 3, 2, 0, 9}), r...) }), gateway.Good, true},
+		{"behind an echo of the request", func(_ *device, c net.Conn, request, reply []byte) bool {
+			return write(c, seal(request[6:]), reply)
+		}, gateway.Good, true},
+		{"an echo and nothing else", func(_ *device, c net.Conn, request, _ []byte) bool {
+			return write(c, seal(request[6:]))
+		}, gateway.BadTimeout, false},
+		{"in two pieces", func(_ *device, c net.Conn, _, reply []byte) bool {
+			return write(c, reply[:4]) && sleepy(50*time.Millisecond) && write(c, reply[4:])
+		}, gateway.Good, true},
+		{"an exception in two pieces", func(d *device, c net.Conn, request, _ []byte) bool {
+			e := d.wire(exception(request, 4))
+			return write(c, e[:4]) && sleepy(50*time.Millisecond) && write(c, e[4:])
+		}, gateway.BadException, true},
+		{"wrong checksum", alter(func(r []byte) []byte { r[len(r)-1] ^= 1; return r }), gateway.BadFrame, false},
+		{"a flipped bit", alter(func(r []byte) []byte { r[5] ^= 0x10; return r }), gateway.BadFrame, false},
+		{"an exception with a wrong checksum", func(d *device, c net.Conn, request, _ []byte) bool {
+			e := d.wire(exception(request, 4))
+			e[3] ^= 1
+			return write(c, e)
+		}, gateway.BadFrame, false},
+		{"another unit", set(0, 99), gateway.BadFrame, false},
+		{"another function", set(1, 4), gateway.BadFrame, false},
+		{"an exception of another function", alter(func(r []byte) []byte { return seal([]byte{r[0], 0x84, 2}) }), gateway.BadFrame, false},
+		{"an exception without a reason", alter(func(r []byte) []byte { return seal([]byte{r[0], 0x83, 0}) }), gateway.BadFrame, false},
+		{"fewer registers than asked for", cut(2), gateway.BadShort, false},
+		{"no data", cut(0), gateway.BadShort, false},
+		{"more registers than asked for", cut(12), gateway.BadFrame, false},
+		{"a byte count that lies", set(2, 8), gateway.BadFrame, false},
+	}...)
+}
+
+func sleepy(d time.Duration) bool {
+	time.Sleep(d)
+	return true
+}
+
+// wires are the transports with what goes wrong on them.
+func wires() map[string]struct {
+	transport     modbus.Transport
+	misbehaviours []misbehaviour
+} {
+	type wire = struct {
+		transport     modbus.Transport
+		misbehaviours []misbehaviour
+	}
+	return map[string]wire{
+		"tcp":          {modbus.TCP, misbehaviours()},
+		"rtu over tcp": {modbus.RTUOverTCP, serialMisbehaviours()},
+	}
 }
 
 // TestEveryMisbehaviourHasItsReason lets a device misbehave for ever and then
 // come to its senses.
 func TestEveryMisbehaviourHasItsReason(t *testing.T) {
-	for _, m := range misbehaviours() {
-		t.Run(m.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var next gateway.PointRef
-				d := newDevice()
-				d.answer = m.answer
-				bus, r, stop := start(t, modbus.Config{ID: "b1", Link: lineLink, Devices: []modbus.Device{{
-					Unit: 1, Link: unitLink, Every: 5 * time.Second, Timeout: 500 * time.Millisecond, Fields: registers(&next, 5*time.Second, 10, 14),
-				}}}, d)
-				defer stop()
-				time.Sleep(31 * time.Second)
-				for p := range next {
-					if v, q := value(t, r, p); q != m.want || q.HasValue() && v != float64(word(1, 3, 10+uint16(p))) {
-						t.Errorf("point %d is %v, %s; want %s", p, v, q, m.want)
-					}
-				}
-				for _, link := range []gateway.PointRef{lineLink, unitLink} {
-					if v, q := value(t, r, link); q != gateway.Good || (v == 1) != m.heard {
-						t.Errorf("link %d is %v, %s; want heard: %v", link, v, q, m.heard)
-					}
-				}
-				u := bus.Stats().Units[0]
-				if u.Requests[m.want.String()] == 0 || u.Answering != m.heard {
-					t.Errorf("stats are %+v", u)
-				}
-
-				d.mu.Lock()
-				d.answer = nil
-				d.mu.Unlock()
-				time.Sleep(45 * time.Second) // the longest back-off to the next dial, and a cycle
-				r.clear()
-				time.Sleep(5 * time.Second)
-				for p := range next {
-					if v, q := value(t, r, p); q != gateway.Good || v != float64(word(1, 3, 10+uint16(p))) {
-						t.Errorf("point %d came back as %v, %s", p, v, q)
-					}
-				}
-				if v, _ := value(t, r, unitLink); v != 1 {
-					t.Errorf("link came back as %v", v)
-				}
+	for name, wire := range wires() {
+		for _, m := range wire.misbehaviours {
+			t.Run(name+"/"+m.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { misbehave(t, wire.transport, m) })
 			})
-		})
+		}
+	}
+}
+
+func misbehave(t *testing.T, transport modbus.Transport, m misbehaviour) {
+	var next gateway.PointRef
+	d := newDevice()
+	d.answer = m.answer
+	bus, r, stop := start(t, modbus.Config{ID: "b1", Transport: transport, Link: lineLink, Devices: []modbus.Device{{
+		Unit: 1, Link: unitLink, Every: 5 * time.Second, Timeout: timeout, Fields: registers(&next, 5*time.Second, 10, 14),
+	}}}, d)
+	defer stop()
+	time.Sleep(31 * time.Second)
+	for p := range next {
+		if v, q := value(t, r, p); q != m.want || q.HasValue() && v != float64(word(1, 3, 10+uint16(p))) {
+			t.Errorf("point %d is %v, %s; want %s", p, v, q, m.want)
+		}
+	}
+	for _, link := range []gateway.PointRef{lineLink, unitLink} {
+		if v, q := value(t, r, link); q != gateway.Good || (v == 1) != m.heard {
+			t.Errorf("link %d is %v, %s; want heard: %v", link, v, q, m.heard)
+		}
+	}
+	u := bus.Stats().Units[0]
+	if u.Requests[m.want.String()] == 0 || u.Answering != m.heard {
+		t.Errorf("stats are %+v", u)
+	}
+
+	d.mu.Lock()
+	d.answer = nil
+	d.mu.Unlock()
+	time.Sleep(45 * time.Second) // the longest back-off to the next dial, and a cycle
+	r.clear()
+	time.Sleep(5 * time.Second)
+	for p := range next {
+		if v, q := value(t, r, p); q != gateway.Good || v != float64(word(1, 3, 10+uint16(p))) {
+			t.Errorf("point %d came back as %v, %s", p, v, q)
+		}
+	}
+	if v, _ := value(t, r, unitLink); v != 1 {
+		t.Errorf("link came back as %v", v)
 	}
 }
 
@@ -165,82 +250,87 @@ func TestEveryMisbehaviourHasItsReason(t *testing.T) {
 // over three units whose blocks all have the same length. The values tell where
 // they come from and when they were asked for.
 func TestNoWrongValueInAThousandPolls(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const polls, period = 1000, 10 * time.Second
-		random := rand.New(rand.NewPCG(7, 11))
-		bad := misbehaviours()
-		d := newDevice()
-		d.answer = func(d *device, c net.Conn, request, reply []byte) bool {
-			d.mu.Lock() // of several connections, one being closed
-			well, which := random.IntN(3) > 0, random.IntN(len(bad))
-			d.mu.Unlock()
-			if well {
-				return send(d, c, request, reply)
-			}
-			return bad[which].answer(d, c, request, reply)
-		}
-		type truth struct {
-			unit    byte
-			address uint16
-		}
-		truths := make(map[gateway.PointRef]truth)
-		config := modbus.Config{ID: "b1", Link: lineLink}
-		var next gateway.PointRef
-		for unit := byte(1); unit <= 3; unit++ {
-			var fields []modbus.Field
-			for _, from := range []int{100, 200, 300, clockRegister - 1} {
-				fields = append(fields, registers(&next, period, from, from+1)...)
-			}
-			for _, f := range fields {
-				truths[f.Point] = truth{unit, f.Address}
-			}
-			config.Devices = append(config.Devices, modbus.Device{
-				Unit: unit, Link: unitLink + gateway.PointRef(unit), Every: period, Timeout: 500 * time.Millisecond, Fields: fields,
-			})
-		}
-		bus, r, stop := start(t, config, d)
-		time.Sleep(polls * period)
-		stop()
+	for name, wire := range wires() {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { poll(t, wire.transport, wire.misbehaviours) })
+		})
+	}
+}
 
-		good, qualities := 0, make(map[gateway.Quality]int)
-		for _, s := range r.samples {
-			tr, ok := truths[s.Point]
-			if !ok {
-				continue // a link
-			}
-			qualities[s.Quality]++
-			if !s.Quality.HasValue() {
-				continue
-			}
-			good++
-			if tr.address == clockRegister {
-				age := s.At.Time().Sub(d.start).Seconds() - s.Value
-				if age < 0 || age > 2 {
-					t.Fatalf("unit %d answered with a value %v s old", tr.unit, age)
-				}
-			} else if s.Value != float64(word(tr.unit, 3, tr.address)) {
-				t.Fatalf("unit %d register %d is %v, want %d", tr.unit, tr.address, s.Value, word(tr.unit, 3, tr.address))
-			}
+func poll(t *testing.T, transport modbus.Transport, bad []misbehaviour) {
+	const polls, period = 1000, 20 * time.Second
+	random := rand.New(rand.NewPCG(7, 11))
+	d := newDevice()
+	d.answer = func(d *device, c net.Conn, request, reply []byte) bool {
+		d.mu.Lock() // of several connections, one being closed
+		well, which := random.IntN(3) > 0, random.IntN(len(bad))
+		d.mu.Unlock()
+		if well {
+			return send(d, c, request, reply)
 		}
-		for p := range next {
-			if n := len(r.of(p)); n < polls-1 || n > polls+2 {
-				t.Errorf("point %d has %d samples of %d polls", p, n, polls)
+		return bad[which].answer(d, c, request, reply)
+	}
+	type truth struct {
+		unit    byte
+		address uint16
+	}
+	truths := make(map[gateway.PointRef]truth)
+	config := modbus.Config{ID: "b1", Transport: transport, Link: lineLink}
+	var next gateway.PointRef
+	for unit := byte(1); unit <= 3; unit++ {
+		var fields []modbus.Field
+		for _, from := range []int{100, 200, 300, clockRegister - 1} {
+			fields = append(fields, registers(&next, period, from, from+1)...)
+		}
+		for _, f := range fields {
+			truths[f.Point] = truth{unit, f.Address}
+		}
+		config.Devices = append(config.Devices, modbus.Device{
+			Unit: unit, Link: unitLink + gateway.PointRef(unit), Every: period, Timeout: timeout, Fields: fields,
+		})
+	}
+	bus, r, stop := start(t, config, d)
+	time.Sleep(polls * period)
+	stop()
+
+	good, qualities := 0, make(map[gateway.Quality]int)
+	for _, s := range r.samples {
+		tr, ok := truths[s.Point]
+		if !ok {
+			continue // a link
+		}
+		qualities[s.Quality]++
+		if !s.Quality.HasValue() {
+			continue
+		}
+		good++
+		if tr.address == clockRegister {
+			age := s.At.Time().Sub(d.start).Seconds() - s.Value
+			if age < 0 || age > 2 {
+				t.Fatalf("unit %d answered with a value %v s old", tr.unit, age)
 			}
+		} else if s.Value != float64(word(tr.unit, 3, tr.address)) {
+			t.Fatalf("unit %d register %d is %v, want %d", tr.unit, tr.address, s.Value, word(tr.unit, 3, tr.address))
 		}
-		for _, q := range []gateway.Quality{gateway.BadTimeout, gateway.BadClosed, gateway.BadFrame, gateway.BadShort, gateway.BadException} {
-			if qualities[q] == 0 {
-				t.Errorf("no sample was bad for the reason %s: %v", q, qualities)
-			}
+	}
+	for p := range next {
+		if n := len(r.of(p)); n < polls-1 || n > polls+2 {
+			t.Errorf("point %d has %d samples of %d polls", p, n, polls)
 		}
-		if good < polls*int(next)/3 {
-			t.Errorf("only %d of %d samples are good: %v", good, polls*int(next), qualities)
+	}
+	for _, q := range []gateway.Quality{gateway.BadTimeout, gateway.BadClosed, gateway.BadFrame, gateway.BadShort, gateway.BadException} {
+		if qualities[q] == 0 {
+			t.Errorf("no sample was bad for the reason %s: %v", q, qualities)
 		}
-		s := bus.Stats()
-		if s.Stale == 0 || s.Reconnects == 0 || s.Busy <= 0 {
-			t.Errorf("stats are %+v", s)
-		}
-		t.Logf("0 wrong of %d good, %v, %d stale answers, %d reconnects", good, qualities, s.Stale, s.Reconnects)
-	})
+	}
+	if good < polls*int(next)/3 {
+		t.Errorf("only %d of %d samples are good: %v", good, polls*int(next), qualities)
+	}
+	s := bus.Stats()
+	if s.Stale == 0 || s.Reconnects == 0 || s.Busy <= 0 {
+		t.Errorf("stats are %+v", s)
+	}
+	t.Logf("0 wrong of %d good, %v, %d stale answers, %d reconnects", good, qualities, s.Stale, s.Reconnects)
 }
 
 // TestARefusedAddressCostsItsOwnPointsOnly has a device answer exception 2 to

@@ -2,12 +2,11 @@ package modbus
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,8 @@ const (
 	dialTimeout  = 3 * time.Second
 	firstBackOff = 200 * time.Millisecond
 	maxBackOff   = 30 * time.Second
+	// Opening a serial port disturbs nobody, and a plug is put back by hand.
+	maxPortBackOff = 5 * time.Second
 )
 
 var (
@@ -64,22 +65,47 @@ func exceptionCode(err error) byte {
 	return 0
 }
 
-// line is the one connection of a bus. It carries one request at a time, and a
-// reply only reaches the codec after check has found that it answers the
-// request. Whatever else happens closes the connection: a stream that was wrong
-// once has no beginning of a frame that could be trusted.
+// stream is an open connection or serial port. A deadline is absolute and ends
+// reads and writes that have begun; Close ends them from any goroutine.
+type stream interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
+}
+
+// framing is how requests and answers lie in a stream, and what is left to
+// trust in the stream after something went wrong.
+type framing interface {
+	// packager returns the codec's part for one unit.
+	packager(unit byte) modbus.Packager
+	// exchange sends the request of q and returns its answer, a part of l.buf.
+	// It has closed the stream if the error says that it has to be opened anew.
+	exchange(l *line, q question) ([]byte, error)
+}
+
+// question is one request on its way over a line.
+type question struct {
+	request []byte        // whole, as the codec has made it
+	timeout time.Duration // for the answer
+	pause   time.Duration // silence demanded before it
+	probe   bool          // of a unit that is taken for dead
+}
+
+// line is the one connection of a bus, or its serial port. It carries one
+// request at a time, and a reply only reaches the codec after the framing has
+// found that it answers the request.
 //
 // All but the counters belongs to the goroutine that runs the bus.
 type line struct {
 	address string
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	open    func(ctx context.Context) (stream, error)
+	framing framing
+	longest time.Duration // between two attempts to open the stream
 	log     *slog.Logger
 	ctx     context.Context // of Run: the codec's interface has none to hand on
 
-	conn   net.Conn
+	conn   stream
 	detach func() bool // ends the watch of ctx over conn
 	proven bool        // conn has given an answer
-	id     uint16      // of the last request, over all connections
 	quiet  time.Time   // when the last exchange ended
 	buf    [2 * maxFrame]byte
 	filled int // bytes in buf
@@ -99,6 +125,7 @@ type port struct {
 	*line
 	timeout time.Duration
 	pause   time.Duration
+	probe   bool
 }
 
 // Send implements modbus.Transporter. The reply is valid until the next call.
@@ -106,18 +133,9 @@ func (p *port) Send(request []byte) ([]byte, error) {
 	if err := p.connect(p.timeout); err != nil {
 		return nil, err
 	}
-	if p.pause > 0 && !sleep(p.ctx, time.Until(p.quiet.Add(p.pause))) {
-		return nil, p.ctx.Err()
-	}
-	// The codec of each unit counts its requests for itself. An id that is new
-	// on the whole line tells late replies to any unit apart from the awaited
-	// one; it is put where the codec will look for the one it has sent.
-	p.id++
-	binary.BigEndian.PutUint16(request, p.id)
-	reply, err := p.exchange(request, time.Now().Add(p.timeout))
+	reply, err := p.framing.exchange(p.line, question{request, p.timeout, p.pause, p.probe})
 	p.quiet = time.Now()
 	if err != nil {
-		p.drop(err)
 		return nil, err
 	}
 	p.proven, p.backOff = true, 0
@@ -137,7 +155,7 @@ func (l *line) connect(patience time.Duration) error {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
 	defer cancel()
-	conn, err := l.dial(ctx, "tcp", l.address)
+	conn, err := l.open(ctx)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errDial, err)
 		if l.backOff == 0 {
@@ -168,7 +186,7 @@ func (l *line) drop(err error) {
 // delay puts the next attempt to connect off, longer each time. The jitter keeps
 // many gateways from dialling a rebooted converter at once.
 func (l *line) delay(cause error) {
-	l.backOff = min(max(2*l.backOff, firstBackOff), maxBackOff)
+	l.backOff = min(max(2*l.backOff, firstBackOff), l.longest)
 	jitter := time.Duration(rand.Int64N(int64(l.backOff) / 4))
 	l.cause, l.notBefore = cause, time.Now().Add(l.backOff-jitter)
 }
@@ -184,48 +202,25 @@ func (l *line) close() {
 	l.connected.Store(false)
 }
 
-// exchange sends request and returns the reply, both before deadline.
-func (l *line) exchange(request []byte, deadline time.Time) ([]byte, error) {
-	if err := l.conn.SetDeadline(deadline); err != nil {
-		return nil, lost(err)
-	}
-	if _, err := l.conn.Write(request); err != nil {
-		return nil, lost(err)
-	}
-	for {
-		frame, err := l.next()
-		if err != nil {
-			return nil, err
-		}
-		err = check(request, frame)
-		if err == nil {
-			return frame, nil
-		}
-		if !errors.Is(err, errStale) {
-			return nil, err
-		}
-		l.stale.Add(1)
-	}
-}
-
-// next returns the next whole frame. It stays valid until next is called again.
-func (l *line) next() ([]byte, error) {
+// forget makes room for what comes next by letting the frame go that was handed
+// out last.
+func (l *line) forget() {
 	l.filled = copy(l.buf[:], l.buf[l.taken:l.filled])
 	l.taken = 0
-	for {
-		size, err := frameSize(l.buf[:l.filled])
-		if err != nil {
-			return nil, err
-		}
-		if size > 0 && l.filled >= size {
-			l.taken = size
-			return l.buf[:size], nil
-		}
-		n, err := l.conn.Read(l.buf[l.filled:])
-		l.filled += n
-		if err != nil && n == 0 {
-			return nil, lost(err)
-		}
+}
+
+// receive waits until more bytes are in buf, of which some must be free. It may
+// return both bytes and later an error.
+func (l *line) receive() error {
+	n, err := l.conn.Read(l.buf[l.filled:])
+	l.filled += n
+	switch {
+	case n > 0:
+		return nil
+	case err == nil:
+		return lost(io.ErrNoProgress)
+	default:
+		return lost(err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -72,13 +71,10 @@ func TestFrameSize(t *testing.T) {
 	}
 }
 
-// stream is a connection on which bytes are already waiting.
-type stream struct {
-	net.Conn
-	data []byte
-}
+// bytesWaiting is a stream on which bytes have come already.
+type bytesWaiting struct{ data []byte }
 
-func (s *stream) Read(b []byte) (int, error) {
+func (s *bytesWaiting) Read(b []byte) (int, error) {
 	if len(s.data) == 0 {
 		return 0, io.EOF
 	}
@@ -87,9 +83,9 @@ func (s *stream) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (s *stream) Write(b []byte) (int, error)   { return len(b), nil }
-func (s *stream) SetDeadline(_ time.Time) error { return nil }
-func (s *stream) Close() error                  { return nil }
+func (s *bytesWaiting) Write(b []byte) (int, error)   { return len(b), nil }
+func (s *bytesWaiting) SetDeadline(_ time.Time) error { return nil }
+func (s *bytesWaiting) Close() error                  { return nil }
 
 // FuzzAnswer lets any bytes arrive. What comes out must be as many bytes as
 // were asked for, an exception that the bytes hold, or one of our own errors;
@@ -101,13 +97,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, unitID, table byte, count uint16) {
 		r := Request{Table: Table(1 + table%4), Count: 1 + count%maxRegisters}
 		l := &line{
-			ctx: context.Background(), log: slog.New(slog.DiscardHandler),
-			dial: func(context.Context, string, string) (net.Conn, error) { return &stream{data: data}, nil },
+			ctx: context.Background(), log: slog.New(slog.DiscardHandler), framing: new(mbap), longest: maxBackOff,
+			open: func(context.Context) (stream, error) { return &bytesWaiting{data: data}, nil },
 		}
-		packager := modbus.NewTCPClientHandler("")
-		packager.SlaveId = unitID
 		counters := &counters{units: make([]tally, 1)}
-		u := &unit{client: modbus.NewClient2(packager, &port{line: l, timeout: time.Second}), counters: counters}
+		u := &unit{client: modbus.NewClient2(l.framing.packager(unitID), &port{line: l, timeout: time.Second}), counters: counters}
 		got, _, err := u.read(&r)
 		want := 2 * int(r.Count)
 		if r.Table.Single() {

@@ -25,6 +25,7 @@ type unit struct {
 	id       byte
 	number   int // on the bus
 	client   modbus.Client
+	port     *port
 	timeout  time.Duration
 	shared   bool // other units wait for the same line
 	log      *slog.Logger
@@ -72,6 +73,7 @@ func (u *unit) poll(ctx context.Context) {
 		}
 		return
 	}
+	u.port.probe = u.tripped()
 	asked, answered := u.askAll(ctx)
 	if asked > 0 && ctx.Err() == nil {
 		u.judge(answered > 0)

@@ -1,0 +1,135 @@
+package modbus
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goburrow/modbus"
+)
+
+// The MBAP header (Modbus Messaging on TCP/IP 3.1.3): transaction id, protocol
+// id and length of two bytes each, then the unit id, which the length counts.
+const (
+	headerSize   = 7
+	lengthOffset = 6   // the length counts from here
+	maxFrame     = 260 // header and the largest PDU
+)
+
+// mbap is the framing of Modbus TCP. A transaction id tells an answer from one
+// to an earlier request. Any other surprise closes the connection: a stream that
+// was wrong once has no beginning of a frame that could be trusted.
+type mbap struct {
+	id uint16 // of the last request, over all connections
+}
+
+func (*mbap) packager(unit byte) modbus.Packager {
+	p := modbus.NewTCPClientHandler("")
+	p.SlaveId = unit
+	return p
+}
+
+func (m *mbap) exchange(l *line, q question) ([]byte, error) {
+	if q.pause > 0 && !sleep(l.ctx, time.Until(l.quiet.Add(q.pause))) {
+		return nil, l.ctx.Err()
+	}
+	// The codec of each unit counts its requests for itself. An id that is new
+	// on the whole line tells late replies to any unit apart from the awaited
+	// one; it is put where the codec will look for the one it has sent.
+	m.id++
+	binary.BigEndian.PutUint16(q.request, m.id)
+	reply, err := m.ask(l, q.request, time.Now().Add(q.timeout))
+	if err != nil {
+		l.drop(err)
+		return nil, err
+	}
+	return reply, nil
+}
+
+// ask sends request and returns the reply, both before deadline.
+func (m *mbap) ask(l *line, request []byte, deadline time.Time) ([]byte, error) {
+	if err := l.conn.SetDeadline(deadline); err != nil {
+		return nil, lost(err)
+	}
+	if _, err := l.conn.Write(request); err != nil {
+		return nil, lost(err)
+	}
+	for {
+		frame, err := m.next(l)
+		if err != nil {
+			return nil, err
+		}
+		err = check(request, frame)
+		if err == nil {
+			return frame, nil
+		}
+		if !errors.Is(err, errStale) {
+			return nil, err
+		}
+		l.stale.Add(1)
+	}
+}
+
+// next returns the next whole frame. It stays valid until next is called again.
+func (m *mbap) next(l *line) ([]byte, error) {
+	l.forget()
+	for {
+		size, err := frameSize(l.buf[:l.filled])
+		if err != nil {
+			return nil, err
+		}
+		if size > 0 && l.filled >= size {
+			l.taken = size
+			return l.buf[:size], nil
+		}
+		if err := l.receive(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// frameSize returns how long the frame at the beginning of b is, or 0 if b does
+// not hold all of the header's fields yet. A header that cannot be one is an
+// errFrame: from there on the stream has no meaning.
+func frameSize(b []byte) (int, error) {
+	if len(b) < lengthOffset {
+		return 0, nil
+	}
+	if p := binary.BigEndian.Uint16(b[2:]); p != 0 {
+		return 0, fmt.Errorf("%w: protocol id %d", errFrame, p)
+	}
+	// A unit id, a function code and one byte is the least there is.
+	n := lengthOffset + int(binary.BigEndian.Uint16(b[4:]))
+	if n < headerSize+2 || n > maxFrame {
+		return 0, fmt.Errorf("%w: length %d", errFrame, n-lengthOffset)
+	}
+	return n, nil
+}
+
+// check says whether the whole frame answers the request, a read of one of the
+// four tables. It returns nil only for data of exactly the length that was
+// asked for, or for an exception.
+func check(request, frame []byte) error {
+	want, got := binary.BigEndian.Uint16(request), binary.BigEndian.Uint16(frame)
+	if age := int16(want - got); age > 0 {
+		return errStale
+	} else if age < 0 {
+		return fmt.Errorf("%w: transaction id %d for request %d", errFrame, got, want)
+	}
+	if frame[6] != request[6] {
+		return fmt.Errorf("%w: from unit %d", errFrame, frame[6])
+	}
+	function, payload := request[7], frame[8:]
+	switch frame[7] {
+	case function:
+		return checkData(Table(function), int(binary.BigEndian.Uint16(request[10:])), payload)
+	case function | exceptionBit:
+		if len(payload) != 1 || payload[0] == 0 {
+			return fmt.Errorf("%w: exception % x", errFrame, payload)
+		}
+		return nil
+	default:
+		return fmt.Errorf("%w: function code %d", errFrame, frame[7])
+	}
+}
