@@ -45,7 +45,7 @@ func (l *loader) checkTogether(s *Site, parts []part) {
 	type place struct{ bus, unit, profile string }
 	first := make(map[place]origin)
 	for i, d := range l.devices {
-		if l.buses[d.Bus].TCP == "" {
+		if l.buses[d.Bus].Protocol() != drivers.Modbus {
 			continue
 		}
 		key := place{d.Bus, fmt.Sprint(d.Unit), d.Profile}

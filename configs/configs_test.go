@@ -134,7 +134,7 @@ func TestMistakesOfASite(t *testing.T) {
 		{"two buses on one address", "site: {id: s, timezone: UTC}\nbuses:\n  a: {tcp: PLC.lan:502}\n  b: {tcp: plc.lan:502}\nfacilities:\n  - {id: m, profile: eastron-sdm630, bus: a, unit: 1}\n",
 			`site.yaml:4:12: tcp: bus b has the same address as bus a (all units behind an address share one bus: use a for them, too)`},
 		{"a modbus profile on a broker", head + "facilities:\n  - {id: m, profile: eastron-sdm630, bus: mq, unit: 1}\n",
-			`site.yaml:6:43: profile eastron-sdm630 is read over Modbus, bus mq is a broker (choose a bus with tcp, or a profile for MQTT)`},
+			`site.yaml:6:43: profile eastron-sdm630 is read over Modbus, bus mq is a broker (choose a bus with tcp or rtu, or a profile for MQTT)`},
 		{"an mqtt profile on a line", head + "facilities:\n  - {id: m, profile: generic-leak-mqtt, bus: plc, topic: a}\n",
 			`site.yaml:6:46: profile generic-leak-mqtt is heard over MQTT, bus plc is a Modbus line (choose a bus with mqtt, or a profile for Modbus)`},
 		{"no unit", head + "facilities:\n  - {id: m, profile: eastron-sdm630, bus: plc}\n",

@@ -187,8 +187,8 @@ func (l *loader) profileOf(s Source, at origin) *profile {
 
 // checkModbus checks a source that is asked over Modbus.
 func checkModbus(s *Source, b *bus, at origin) {
-	if b.MQTT != "" {
-		at.report("bus", fmt.Sprintf("profile %s is read over Modbus, bus %s is a broker", s.Profile, s.Bus), "choose a bus with tcp, or a profile for MQTT")
+	if b.Protocol() == drivers.MQTT {
+		at.report("bus", fmt.Sprintf("profile %s is read over Modbus, bus %s is a broker", s.Profile, s.Bus), "choose a bus with tcp or rtu, or a profile for MQTT")
 		return
 	}
 	switch {
@@ -212,7 +212,7 @@ func checkModbus(s *Source, b *bus, at origin) {
 // checkMQTT checks a source that speaks over MQTT; name is what {device} stands
 // for. What a topic may be is for the driver to say, see rehearse.
 func checkMQTT(s *Source, b *bus, name string, at origin) {
-	if b.TCP != "" {
+	if b.Protocol() == drivers.Modbus {
 		at.report("bus", fmt.Sprintf("profile %s is heard over MQTT, bus %s is a Modbus line", s.Profile, s.Bus), "choose a bus with mqtt, or a profile for Modbus")
 		return
 	}

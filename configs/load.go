@@ -304,8 +304,8 @@ func (l *loader) checkAddress(b *bus) {
 	for _, id := range slices.Sorted(maps.Keys(l.buses)) {
 		other := l.buses[id]
 		switch {
-		case b.TCP != "" && strings.EqualFold(b.TCP, other.TCP):
-			b.report("tcp", fmt.Sprintf("bus %s has the same address as bus %s", b.ID, id), "all units behind an address share one bus: use "+id+" for them, too")
+		case b.Protocol() == drivers.Modbus && strings.EqualFold(b.Address(), other.Address()):
+			b.report(b.Kind(), fmt.Sprintf("bus %s has the same address as bus %s", b.ID, id), "all units behind an address share one bus: use "+id+" for them, too")
 		case b.MQTT != "" && b.ClientID != "" && strings.EqualFold(b.MQTT, other.MQTT) && b.ClientID == other.ClientID:
 			b.report("client_id", fmt.Sprintf("bus %s is the same client of the same broker as bus %s", b.ID, id), "the broker would throw one of them out: use "+id+" for both")
 		}

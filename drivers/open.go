@@ -31,13 +31,13 @@ type Stats struct {
 // Open makes the source that reads what binding names through the bus b. It
 // reads the files that b names; it connects to nothing.
 func Open(b Bus, binding Binding, o Options) (Source, error) {
-	switch {
-	case b.TCP != "" && b.MQTT == "":
+	switch b.Protocol() {
+	case Modbus:
 		return openModbus(b, binding, o)
-	case b.MQTT != "" && b.TCP == "":
+	case MQTT:
 		return openMQTT(b, binding, o)
 	default:
-		return nil, errors.New("want exactly one of tcp and mqtt")
+		return nil, errors.New("want exactly one of tcp, rtu, rtu_over_tcp and mqtt")
 	}
 }
 
@@ -47,8 +47,22 @@ type modbusSource struct{ *modbus.Bus }
 func (s modbusSource) Stats() Stats { return Stats{Modbus: new(s.Bus.Stats())} }
 
 func openModbus(b Bus, binding Binding, o Options) (Source, error) {
-	c := modbus.Config{ID: b.ID, Address: b.TCP, Link: binding.Link}
+	c := modbus.Config{ID: b.ID, Address: b.Address(), Link: binding.Link}
 	var errs []error
+	var err error
+	if c.Serial, err = b.serial(); err != nil {
+		errs = append(errs, err)
+	}
+	switch b.Kind() {
+	case "rtu":
+		c.Transport = modbus.RTU
+	case "rtu_over_tcp":
+		c.Transport = modbus.RTUOverTCP
+	default:
+		if c.TLS, err = b.TLS.load(); err != nil {
+			errs = append(errs, fmt.Errorf("tls: %w", err))
+		}
+	}
 	for _, d := range binding.Devices {
 		p := d.Profile
 		if p.Protocol == MQTT {

@@ -7,6 +7,7 @@
 package drivers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -23,15 +24,25 @@ type Source interface {
 	Stats() Stats
 }
 
-// Bus is how one line of communication is reached. Exactly one of TCP and MQTT
-// is given.
+// Bus is how one line of communication is reached. Exactly one of TCP, RTU,
+// RTUOverTCP and MQTT is given.
 type Bus struct {
-	ID   string `yaml:",key"`
-	TCP  string `yaml:"tcp"`  // Modbus TCP: host:port
-	MQTT string `yaml:"mqtt"` // broker: mqtt://host:1883 or mqtts://host:8883
+	ID         string `yaml:",key"`
+	TCP        string `yaml:"tcp"`          // Modbus TCP: host:port
+	RTU        string `yaml:"rtu"`          // Modbus RTU on a serial port: /dev/serial/by-id/…
+	RTUOverTCP string `yaml:"rtu_over_tcp"` // Modbus RTU through a converter: host:port
+	MQTT       string `yaml:"mqtt"`         // broker: mqtt://host:1883 or mqtts://host:8883
 
 	Name    gateway.Text  `yaml:"name"`
 	Timeout time.Duration `yaml:"timeout"` // for one answer, over the profile's
+
+	// Of a serial line; with RTUOverTCP, of the one behind the converter.
+	Baud   int    `yaml:"baud"`   // default 9600
+	Frame  string `yaml:"frame"`  // data bits, parity and stop bits in one word: 8N1 (default), 8E1, 8O1, 8N2
+	Parity string `yaml:"parity"` // none, even or odd, instead of frame
+	Stop   int    `yaml:"stop"`   // stop bits, instead of frame
+	RS485  string `yaml:"rs485"`  // rts_high or rts_low: the level of RTS that switches the sender on
+	Echo   bool   `yaml:"echo"`   // the port hears what it sends
 
 	ClientID     string        `yaml:"client_id"`
 	Username     string        `yaml:"username"`
@@ -39,8 +50,32 @@ type Bus struct {
 	PasswordFile string        `yaml:"password_file,file"`
 	QoS          *int          `yaml:"qos"` // default 1
 	KeepAlive    time.Duration `yaml:"keep_alive"`
-	TLS          TLS           `yaml:"tls"`
+	TLS          TLS           `yaml:"tls"` // of MQTT and of Modbus TCP
 }
+
+// Kind returns the key under which the address of the bus is given, or "" unless
+// there is exactly one.
+func (b *Bus) Kind() string {
+	if kinds := b.kinds(); len(kinds) == 1 {
+		return kinds[0].key
+	}
+	return ""
+}
+
+// Protocol returns what is spoken on the bus, or "" if it has no kind.
+func (b *Bus) Protocol() Protocol {
+	switch b.Kind() {
+	case "":
+		return ""
+	case "mqtt":
+		return MQTT
+	default:
+		return Modbus
+	}
+}
+
+// Address returns where the bus is: a host and port, a serial port or a broker.
+func (b *Bus) Address() string { return cmp.Or(b.TCP, b.RTU, b.RTUOverTCP, b.MQTT) }
 
 // TLS names the files that secure a connection.
 type TLS struct {
