@@ -78,10 +78,11 @@ type Bus struct {
 	// Owned by the goroutine that runs the bus.
 	units   []*unit // by id
 	devices []*device
-	cycles  []*cycle
-	linkDue *cycle // of the line's own link
+	cycles  []*cycle // the shortest period first
+	linkDue *cycle   // of the line's own link
 	link    link
 	batch   []gateway.Sample
+	tripped []*unit // scratch
 }
 
 // device is what the bus knows of a Device.
@@ -122,8 +123,9 @@ func New(c Config, o Options) (*Bus, error) {
 		}
 	}
 	for _, u := range b.units {
-		u.log, u.counters, u.shared = log, &b.counters, len(b.units) > 1
+		u.log, u.counters = log, &b.counters
 	}
+	slices.SortFunc(b.cycles, func(x, y *cycle) int { return cmp.Compare(x.period, y.period) })
 	b.counters.units = make([]tally, len(b.units))
 	for _, d := range b.devices {
 		if b.linkDue == nil || d.due.period < b.linkDue.period {
@@ -228,33 +230,90 @@ func (b *Bus) Run(ctx context.Context, emit func([]gateway.Sample)) error {
 	return nil
 }
 
-// pass polls every unit that has something due, those that answer before those
-// that are only probed, and tells the links.
+// pass polls what is due: first of the units that answer, the fastest points of
+// all of them before slower ones; then of those that have failed. Then it tells
+// the links.
 func (b *Bus) pass(ctx context.Context, now time.Time, emit func([]gateway.Sample)) {
 	for _, c := range b.cycles {
 		c.due = !c.at.After(now)
 	}
 	for _, u := range b.units {
-		u.probed = u.tripped()
+		u.begin()
 	}
-	for _, probed := range []bool{false, true} {
+	for _, c := range b.cycles {
 		for _, u := range b.units {
-			if u.probed == probed {
-				b.poll(ctx, u, emit)
+			if c.due && u.failed == 0 && ctx.Err() == nil && u.take(c) {
+				u.poll(ctx)
+				b.emitDue(ctx, u, emit)
 			}
 		}
 	}
-	if ctx.Err() == nil {
-		b.tellLinks(emit)
+	for _, u := range b.units {
+		if u.failed > 0 && !u.tripped() {
+			b.tryOut(ctx, u, true, emit)
+		}
 	}
-}
-
-// poll reads one unit and emits the samples of what was due.
-func (b *Bus) poll(ctx context.Context, u *unit, emit func([]gateway.Sample)) {
+	alive := slices.ContainsFunc(b.units, func(u *unit) bool { return !u.tripped() })
+	spent := false
+	for _, u := range b.longestUnasked() {
+		// One time-out in a pass is enough. With nobody to protect, it may be in
+		// every pass.
+		allowed := !spent && (!alive || !now.Before(u.retry))
+		b.tryOut(ctx, u, allowed, emit)
+		spent = spent || u.asked > 0 && u.answered == 0
+	}
 	if ctx.Err() != nil {
 		return
 	}
-	u.poll(ctx)
+	for _, u := range b.units {
+		if u.end() && !alive {
+			b.revive(now)
+		}
+	}
+	b.tellLinks(emit)
+}
+
+// tryOut probes a unit that has failed, if it is allowed to, and polls it if it
+// answers.
+func (b *Bus) tryOut(ctx context.Context, u *unit, allowed bool, emit func([]gateway.Sample)) {
+	if ctx.Err() != nil || !u.take(nil) {
+		return
+	}
+	if allowed {
+		u.probe(ctx)
+	}
+	if u.answered > 0 {
+		u.take(nil) // the probe may have split a block
+		u.poll(ctx)
+	} else {
+		u.skip()
+	}
+	b.emitDue(ctx, u, emit)
+}
+
+// longestUnasked returns the tripped units, the one that has waited longest for
+// its probe first.
+func (b *Bus) longestUnasked() []*unit {
+	b.tripped = b.tripped[:0]
+	for _, u := range b.units {
+		if u.tripped() {
+			b.tripped = append(b.tripped, u)
+		}
+	}
+	slices.SortStableFunc(b.tripped, func(x, y *unit) int { return x.retry.Compare(y.retry) })
+	return b.tripped
+}
+
+// revive has the units probed that are still tripped: a line on which all were
+// dead lives again.
+func (b *Bus) revive(now time.Time) {
+	for _, u := range b.units {
+		u.retry = now
+	}
+}
+
+// emitDue emits the samples of the blocks of u that were due.
+func (b *Bus) emitDue(ctx context.Context, u *unit, emit func([]gateway.Sample)) {
 	if ctx.Err() != nil {
 		// The connection was taken away from under the requests: that says
 		// nothing about the devices.

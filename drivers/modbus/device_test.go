@@ -249,8 +249,13 @@ func (r *record) clear() {
 // end.
 func start(t *testing.T, c modbus.Config, d *device) (*modbus.Bus, *record, func()) {
 	t.Helper()
+	return startLogging(t, c, d, slog.New(slog.DiscardHandler))
+}
+
+func startLogging(t *testing.T, c modbus.Config, d *device, log *slog.Logger) (*modbus.Bus, *record, func()) {
+	t.Helper()
 	c.Address, d.serial = "device:502", c.Transport != modbus.TCP
-	bus, err := modbus.New(c, modbus.Options{Log: slog.New(slog.DiscardHandler), Dial: d.dial})
+	bus, err := modbus.New(c, modbus.Options{Log: log, Dial: d.dial})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/goburrow/modbus"
@@ -11,13 +12,26 @@ import (
 	"github.com/intact-gateway/intact/gateway"
 )
 
-// tripAfter is how many cycles in a row a unit may leave without any answer
-// before it is only probed.
+// tripAfter is how many times in a row a unit, or one of its blocks, may leave
+// requests unanswered before it is only probed.
 const tripAfter = 3
 
-// probeShare bounds what a dead unit may cost the others of its line: at most
-// one time-out in so many.
-const probeShare = 50
+// patience is how many requests of a pass a unit may leave unanswered before the
+// others of it are spared.
+const patience = 2
+
+// What a dead unit may cost the others of its line: one time-out in probeShare
+// of them, and not more often than shortestProbe.
+const (
+	probeShare    = 50
+	shortestProbe = 10 * time.Second
+)
+
+// busyPause is what a unit gets that says it is busy.
+const busyPause = 100 * time.Millisecond
+
+// longestRefusal is how long a refused address is left alone at most.
+const longestRefusal = 10 * time.Minute
 
 // unit is one device on the line, with what is known of it. It belongs to the
 // goroutine that runs the bus.
@@ -27,18 +41,21 @@ type unit struct {
 	client   modbus.Client
 	port     *port
 	timeout  time.Duration
-	shared   bool // other units wait for the same line
 	log      *slog.Logger
 	counters *counters
 
 	fields []Field
 	values []gateway.Sample // by field, of the current cycle
 	blocks []*block
-	due    []*block // scratch
 
-	failed int             // cycles in a row without an answer
-	first  int             // which of the due blocks is asked first
-	probed bool            // tripped when the current cycle began
+	due      []*block // in the current turn
+	asked    int      // requests in the current pass
+	answered int      // of them
+	left     []*block // those not asked, for good reason, in the current pass
+	probed   *block   // asked for on trial in the current pass
+
+	failed int             // passes in a row without an answer
+	first  int             // which of the blocks is asked first
 	retry  time.Time       // of a tripped unit: when to probe it
 	reason gateway.Quality // why it did not answer last
 }
@@ -48,66 +65,101 @@ type block struct {
 	Request
 	cycle   *cycle
 	devices []*device // whose fields it holds
-	refused bool      // as a whole, for its address
 	quality gateway.Quality
+	mute    int           // requests in a row without an answer
+	refused bool          // for what it asks for, not for now
+	wait    time.Duration // before a refused one is asked for again
+	retry   time.Time     // of a mute or refused one
 }
 
 // tripped reports whether the unit is only probed.
 func (u *unit) tripped() bool { return u.failed >= tripAfter }
 
-// poll reads all blocks that are due. Afterwards u.due holds them and u.values
-// their values, good or bad.
-func (u *unit) poll(ctx context.Context) {
+// begin prepares a pass over the units.
+func (u *unit) begin() {
+	u.asked, u.answered, u.left, u.probed = 0, 0, u.left[:0], nil
+	u.port.probe = u.tripped()
+}
+
+// take puts the blocks into u.due that are due in the cycle c, or in any. It
+// reports whether there are some.
+func (u *unit) take(c *cycle) bool {
 	u.due = u.due[:0]
 	for _, b := range u.blocks {
-		if b.cycle.due {
+		if b.cycle.due && (c == nil || b.cycle == c) {
 			u.due = append(u.due, b)
 		}
 	}
-	if len(u.due) == 0 {
-		return
-	}
-	if u.tripped() && u.shared && time.Now().Before(u.retry) {
-		for _, b := range u.due {
-			u.assumeMute(b)
+	return len(u.due) > 0
+}
+
+// poll asks for the blocks in u.due until the unit has shown that it is mute.
+// Afterwards u.values holds their values, good or bad.
+func (u *unit) poll(ctx context.Context) {
+	for i := range u.due {
+		b := u.due[(u.first+i)%len(u.due)]
+		switch {
+		case ctx.Err() != nil:
+			return
+		case b == u.probed:
+		case u.answered == 0 && u.asked >= patience:
+			u.assume(b, u.reason)
+			b.note(false)
+		case u.leaves(b):
+			u.assume(b, b.quality)
+			u.left = append(u.left, b)
+		default:
+			u.request(ctx, b)
 		}
-		return
-	}
-	u.port.probe = u.tripped()
-	asked, answered := u.askAll(ctx)
-	if asked > 0 && ctx.Err() == nil {
-		u.judge(answered > 0)
 	}
 	u.applyGates()
 }
 
-// askAll asks for the due blocks until the unit has shown that it is mute.
-func (u *unit) askAll(ctx context.Context) (asked, answered int) {
-	patience := 2
-	if u.failed > 0 {
-		patience = 1
+// leaves reports whether b need not be asked for now: it was refused or mute
+// before, while the unit answers something else.
+func (u *unit) leaves(b *block) bool {
+	if !b.refused && b.mute < tripAfter || !time.Now().Before(b.retry) || u.failed > 0 {
+		return false
 	}
-	for i := range u.due {
-		b := u.due[(u.first+i)%len(u.due)]
-		if ctx.Err() != nil {
-			return asked, answered
-		}
-		if answered == 0 && asked >= patience {
-			u.assumeMute(b)
-			continue
-		}
-		err := u.ask(b)
-		if _, never := errors.AsType[unreachable](err); !never {
-			asked++
-		}
-		if heard(err) {
-			answered++
-		}
-		if code := exceptionCode(err); code == modbus.ExceptionCodeIllegalDataAddress && !b.refused {
-			u.split(ctx, b)
+	return slices.ContainsFunc(u.blocks, func(o *block) bool { return !o.refused && o.mute < tripAfter })
+}
+
+// request asks for b and draws the conclusions for the unit.
+func (u *unit) request(ctx context.Context, b *block) {
+	// That a block is mute which was so before says nothing of the unit.
+	telling := b.mute < tripAfter || u.failed > 0
+	err := u.ask(ctx, b)
+	if _, never := errors.AsType[unreachable](err); !never && (telling || heard(err)) {
+		u.asked++
+	}
+	if heard(err) {
+		u.answered++
+	}
+	if divisible(err) && !b.refused {
+		u.split(ctx, b, err)
+	}
+}
+
+// probe asks for one block, due or not, to find out whether a unit that has not
+// answered lives. Each probe takes another one: one may be mute for ever while
+// the others work.
+func (u *unit) probe(ctx context.Context) {
+	u.probed = u.blocks[u.first%len(u.blocks)]
+	u.request(ctx, u.probed)
+	if u.answered > 0 {
+		u.port.probe = false
+	}
+}
+
+// skip gives all blocks in u.due the reason why the unit did not answer,
+// without asking.
+func (u *unit) skip() {
+	for _, b := range u.due {
+		if b != u.probed {
+			u.assume(b, u.reason)
+			b.note(false)
 		}
 	}
-	return asked, answered
 }
 
 // heard reports whether a request that ended with err has been answered by the
@@ -123,38 +175,66 @@ func heard(err error) bool {
 	}
 }
 
-// judge draws the conclusion from a cycle in which the unit was asked.
-func (u *unit) judge(answered bool) {
-	u.counters.cycle(u.number, answered)
-	if answered {
+// divisible reports whether err refuses a request of which a part might be
+// answered: for an address, or for its length.
+func divisible(err error) bool {
+	code := exceptionCode(err)
+	return code == modbus.ExceptionCodeIllegalDataAddress || code == modbus.ExceptionCodeIllegalDataValue
+}
+
+// end draws the conclusion from a pass. It reports whether the unit has begun
+// to answer again.
+func (u *unit) end() (revived bool) {
+	if u.asked == 0 {
+		return false
+	}
+	u.counters.cycle(u.number, u.answered > 0)
+	if u.answered > 0 {
 		if u.failed > 0 {
 			u.log.Info("unit answers again", "unit", u.id)
 		}
+		revived = u.tripped()
 		u.failed = 0
-		return
+		return revived
+	}
+	for _, b := range u.left {
+		b.note(false)
 	}
 	if u.failed == 0 {
 		u.log.Warn("unit does not answer", "unit", u.id, "reason", u.reason)
 	}
 	u.failed++
-	// The next probe asks for another block: one may be mute for ever while
-	// the others work.
 	u.first++
-	if over := u.failed - tripAfter; over >= 0 {
-		u.retry = time.Now().Add(min(u.timeout<<min(over, 10), probeShare*u.timeout))
-	}
+	u.retry = time.Now().Add(u.probePeriod())
+	return false
 }
 
-// ask reads b once, or twice if the line dropped or carried nonsense: reading
-// is harmless, and many converters hang up on a line that was idle. A mute unit
-// is not asked twice.
-func (u *unit) ask(b *block) error {
+// probePeriod returns how long what is mute is left alone.
+func (u *unit) probePeriod() time.Duration { return max(shortestProbe, probeShare*u.timeout) }
+
+// secondTry reports whether a request that ended with err is worth another one,
+// and after which pause. Reading is harmless, and many converters hang up on a
+// line that was idle. A mute unit is not asked twice, nor one that has refused.
+func secondTry(err error) (pause time.Duration, ok bool) {
+	if _, never := errors.AsType[unreachable](err); never {
+		return 0, false
+	}
+	switch quality(err) {
+	case gateway.BadClosed, gateway.BadFrame, gateway.BadShort:
+		return 0, true
+	}
+	switch exceptionCode(err) {
+	case modbus.ExceptionCodeAcknowledge, modbus.ExceptionCodeServerDeviceBusy:
+		return busyPause, true
+	}
+	return 0, false
+}
+
+// ask reads b, with a second try where that may help.
+func (u *unit) ask(ctx context.Context, b *block) error {
 	data, at, err := u.read(&b.Request)
-	if _, never := errors.AsType[unreachable](err); !never {
-		switch quality(err) {
-		case gateway.BadClosed, gateway.BadFrame, gateway.BadShort:
-			data, at, err = u.read(&b.Request)
-		}
+	if pause, ok := secondTry(err); ok && sleep(ctx, pause) {
+		data, at, err = u.read(&b.Request)
 	}
 	q := quality(err)
 	for _, i := range b.Fields {
@@ -165,15 +245,26 @@ func (u *unit) ask(b *block) error {
 		}
 	}
 	b.note(heard(err))
-	if q != b.quality {
-		u.logChange(b, q, err)
+	if q != b.quality && (b.refused || !divisible(err)) {
+		u.logChange(b, q, err) // of a division the outcome is told
 	}
 	b.quality = q
-	if err == nil {
-		b.refused = false
-	}
-	if !heard(err) {
+	switch {
+	case err == nil:
+		b.mute, b.refused, b.wait = 0, false, 0
+	case heard(err):
+		b.mute = 0
+		b.refused = b.refused || exceptionCode(err) == modbus.ExceptionCodeIllegalFunction
+		if b.refused {
+			b.wait = min(max(2*b.wait, b.Period), longestRefusal)
+			b.retry = time.Now().Add(b.wait)
+		}
+	default:
 		u.reason = q
+		if _, never := errors.AsType[unreachable](err); !never {
+			b.mute++
+			b.retry = time.Now().Add(u.probePeriod())
+		}
 	}
 	return err
 }
@@ -214,15 +305,13 @@ func (u *unit) read(r *Request) ([]byte, gateway.Instant, error) {
 	return data, gateway.InstantOf(ended), err
 }
 
-// assumeMute gives all points of b the reason why the unit did not answer,
-// without asking again.
-func (u *unit) assumeMute(b *block) {
+// assume gives all points of b the quality q without asking.
+func (u *unit) assume(b *block, q gateway.Quality) {
 	at := gateway.InstantOf(time.Now())
 	for _, i := range b.Fields {
 		v := &u.values[i]
-		v.Value, v.Quality, v.At = 0, u.reason, at
+		v.Value, v.Quality, v.At = 0, q, at
 	}
-	b.note(false)
 }
 
 // note tells the devices whose points b holds whether it was answered.
@@ -251,8 +340,9 @@ func (u *unit) applyGates() {
 
 // split finds out which addresses of b the unit refuses, and puts the requests
 // that avoid them in its place for good. What is refused is asked for on its
-// own from then on, so that a device that was only starting up heals by itself.
-func (u *unit) split(ctx context.Context, b *block) {
+// own from then on, less and less often, so that a device that was only starting
+// up heals by itself.
+func (u *unit) split(ctx context.Context, b *block, reason error) {
 	pieces := u.bisect(ctx, b)
 	if ctx.Err() != nil {
 		return
@@ -264,9 +354,15 @@ func (u *unit) split(ctx context.Context, b *block) {
 	if whole {
 		// No address is better than the others: it is not the address.
 		b.refused = true
+		u.logChange(b, gateway.BadException, reason)
 		return
 	}
 	joined := u.rejoin(pieces)
+	for _, p := range joined {
+		if p.refused {
+			u.logChange(p, gateway.BadException, reason)
+		}
+	}
 	var blocks []*block
 	for _, old := range u.blocks {
 		if old == b {
@@ -288,8 +384,8 @@ func (u *unit) bisect(ctx context.Context, b *block) []*block {
 	}
 	var pieces []*block
 	for _, r := range halves {
-		half := &block{Request: r, cycle: b.cycle, devices: b.devices, quality: b.quality}
-		if err := u.ask(half); exceptionCode(err) == modbus.ExceptionCodeIllegalDataAddress {
+		half := &block{Request: r, cycle: b.cycle, devices: b.devices}
+		if err := u.ask(ctx, half); divisible(err) {
 			pieces = append(pieces, u.bisect(ctx, half)...)
 		} else {
 			pieces = append(pieces, half)
