@@ -26,6 +26,8 @@ import (
 type Options struct {
 	// Env gives the values of ${NAME}; nil for the environment of the process.
 	Env func(name string) (value string, ok bool)
+	// AnyLoad takes lines that cannot keep up, too.
+	AnyLoad bool
 }
 
 // Config is everything a gateway is built from.
@@ -72,6 +74,9 @@ func Load(fsys fs.FS, name string, o Options) (*Config, error) {
 	}
 	l := newLoader(fsys, name, o)
 	c := l.load(src)
+	if len(l.problems()) == 0 && !o.AnyLoad {
+		l.checkLoads(c)
+	}
 	if problems := l.problems(); len(problems) > 0 {
 		return nil, &Errors{Problems: problems}
 	}

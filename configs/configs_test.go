@@ -139,6 +139,8 @@ func TestMistakesOfASite(t *testing.T) {
 			`site.yaml:6:46: profile generic-leak-mqtt is heard over MQTT, bus plc is a Modbus line (choose a bus with mqtt, or a profile for Modbus)`},
 		{"no unit", head + "facilities:\n  - {id: m, profile: eastron-sdm630, bus: plc}\n",
 			`site.yaml:6:5: a Modbus device needs its unit (the address set on the device, such as unit: 1)`},
+		{"a line that cannot keep up", "site: {id: s, timezone: UTC}\nbuses:\n  b1: {rtu: /dev/ttyS9, baud: 1200}\nfacilities:\n  - {id: m, profile: eastron-sdm630, bus: b1, unit: 1, every: 1s}\n",
+			`site.yaml:3:3: what is read through bus b1 takes 98 % of its time, more than 80 % (read less often with every or the profile's periods, raise the baud rate, or divide the devices over two lines)`},
 		{"no topic", head + "facilities:\n  - {id: m, profile: generic-leak-mqtt, bus: mq}\n",
 			`site.yaml:6:5: an MQTT device needs its topic (such as topic: site/a/leak/1/state)`},
 		{"a wildcard inside a level", head + "facilities:\n  - {id: m, profile: generic-leak-mqtt, bus: mq, topic: a/b+}\n",

@@ -46,7 +46,28 @@ type modbusSource struct{ *modbus.Bus }
 // Stats implements Source.
 func (s modbusSource) Stats() Stats { return Stats{Modbus: new(s.Bus.Stats())} }
 
+// Load is what the requests on a Modbus bus cost while all is well.
+type Load = modbus.Load
+
+// LoadOf returns what it costs to read the devices of binding through b, a
+// Modbus bus.
+func LoadOf(b Bus, binding Binding) (Load, error) {
+	bus, err := newModbus(b, binding, Options{})
+	if err != nil {
+		return Load{}, err
+	}
+	return bus.Load(), nil
+}
+
 func openModbus(b Bus, binding Binding, o Options) (Source, error) {
+	bus, err := newModbus(b, binding, o)
+	if err != nil {
+		return nil, err
+	}
+	return modbusSource{bus}, nil
+}
+
+func newModbus(b Bus, binding Binding, o Options) (*modbus.Bus, error) {
 	c := modbus.Config{ID: b.ID, Address: b.Address(), Link: binding.Link}
 	var errs []error
 	var err error
@@ -85,11 +106,7 @@ func openModbus(b Bus, binding Binding, o Options) (Source, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	bus, err := modbus.New(c, modbus.Options(o))
-	if err != nil {
-		return nil, err
-	}
-	return modbusSource{bus}, nil
+	return modbus.New(c, modbus.Options(o))
 }
 
 type mqttSource struct{ *mqtt.Client }

@@ -35,7 +35,7 @@ func execute(ctx context.Context, args []string) int {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), simulateCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), planCommand(), simulateCommand(), versionCommand()} {
 		run := cmd.RunE
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			understood = true // whatever failed before this is a mistake in the call
