@@ -126,15 +126,20 @@ type port struct {
 	timeout time.Duration
 	pause   time.Duration
 	probe   bool
+
+	began, ended time.Time // of the last request
 }
 
 // Send implements modbus.Transporter. The reply is valid until the next call.
 func (p *port) Send(request []byte) ([]byte, error) {
+	p.began = time.Now()
 	if err := p.connect(p.timeout); err != nil {
+		p.ended = time.Now()
 		return nil, err
 	}
 	reply, err := p.framing.exchange(p.line, question{request, p.timeout, p.pause, p.probe})
-	p.quiet = time.Now()
+	p.ended = time.Now()
+	p.quiet = p.ended
 	if err != nil {
 		return nil, err
 	}

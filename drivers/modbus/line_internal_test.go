@@ -101,7 +101,8 @@ func FuzzAnswer(f *testing.F) {
 			open: func(context.Context) (stream, error) { return &bytesWaiting{data: data}, nil },
 		}
 		counters := &counters{units: make([]tally, 1)}
-		u := &unit{client: modbus.NewClient2(l.framing.packager(unitID), &port{line: l, timeout: time.Second}), counters: counters}
+		p := &port{line: l, timeout: time.Second}
+		u := &unit{client: modbus.NewClient2(l.framing.packager(unitID), p), port: p, counters: counters}
 		got, _, err := u.read(&r)
 		want := 2 * int(r.Count)
 		if r.Table.Single() {

@@ -237,12 +237,14 @@ func (u *unit) ask(ctx context.Context, b *block) error {
 		data, at, err = u.read(&b.Request)
 	}
 	q := quality(err)
-	for _, i := range b.Fields {
-		v := &u.values[i]
-		v.Value, v.Quality, v.At = 0, q, at
-		if err == nil {
+	if err == nil {
+		for _, i := range b.Fields {
+			v := &u.values[i]
 			v.Value, v.Quality = u.fields[i].Decode(data, b.Start)
+			v.At = at
 		}
+	} else {
+		u.set(b, q, at)
 	}
 	b.note(heard(err))
 	if q != b.quality && (b.refused || !divisible(err)) {
@@ -288,26 +290,28 @@ func wrong(q gateway.Quality) bool {
 
 // read performs one request and returns the data of the answer, which are valid
 // until the next request, and when it ended.
-func (u *unit) read(r *Request) ([]byte, gateway.Instant, error) {
-	read := u.client.ReadHoldingRegisters
+func (u *unit) read(r *Request) (data []byte, at gateway.Instant, err error) {
 	switch r.Table {
 	case Coils:
-		read = u.client.ReadCoils
+		data, err = u.client.ReadCoils(r.Start, r.Count)
 	case DiscreteInputs:
-		read = u.client.ReadDiscreteInputs
+		data, err = u.client.ReadDiscreteInputs(r.Start, r.Count)
 	case InputRegisters:
-		read = u.client.ReadInputRegisters
+		data, err = u.client.ReadInputRegisters(r.Start, r.Count)
+	default:
+		data, err = u.client.ReadHoldingRegisters(r.Start, r.Count)
 	}
-	began := time.Now()
-	data, err := read(r.Start, r.Count)
-	ended := time.Now()
-	u.counters.request(u.number, quality(err), ended.Sub(began))
-	return data, gateway.InstantOf(ended), err
+	u.counters.request(u.number, quality(err), u.port.ended.Sub(u.port.began))
+	return data, gateway.InstantOf(u.port.ended), err
 }
 
 // assume gives all points of b the quality q without asking.
 func (u *unit) assume(b *block, q gateway.Quality) {
-	at := gateway.InstantOf(time.Now())
+	u.set(b, q, gateway.InstantOf(time.Now()))
+}
+
+// set gives all points of b the quality q and no value.
+func (u *unit) set(b *block, q gateway.Quality, at gateway.Instant) {
 	for _, i := range b.Fields {
 		v := &u.values[i]
 		v.Value, v.Quality, v.At = 0, q, at
