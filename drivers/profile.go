@@ -28,6 +28,7 @@ type Profile struct {
 	Defaults Defaults      `yaml:"defaults"`
 	Limits   Limits        `yaml:"limits"`
 	Periods  Periods       `yaml:"periods"`
+	Quirks   Quirks        `yaml:"quirks"`
 	Points   []Point       `yaml:"points,keyed,required"`
 	Samples  []Vector      `yaml:"samples"`
 }
@@ -48,6 +49,11 @@ type Limits struct {
 	MaxGap  *int          `yaml:"max_gap"`  // unwanted registers read to join two blocks; default 8
 	Timeout time.Duration `yaml:"timeout"`  // for one answer; default 1s
 	Pause   time.Duration `yaml:"pause"`    // silence between two requests
+}
+
+// Quirks are what a model does against the protocol and is forgiven.
+type Quirks struct {
+	LenientUnit bool `yaml:"lenient_unit"` // Modbus TCP: it answers as unit 0 or 255, whichever was asked
 }
 
 // Periods are how often the points of each group are read.

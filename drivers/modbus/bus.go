@@ -59,7 +59,11 @@ type Device struct {
 	MaxGap  int              // unwanted registers read to join two fields
 	Timeout time.Duration    // for one answer; default 1s
 	Pause   time.Duration    // silence between two requests
-	Fields  []Field
+	// LenientUnit takes answers from unit 0 or 255 for those of Unit, as some
+	// converters give them. On serial lines it has no effect: there the unit
+	// alone says who speaks.
+	LenientUnit bool
+	Fields      []Field
 }
 
 // Options are what a Bus needs from its surroundings. The zero value logs to
@@ -161,10 +165,12 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 	u := &unit{id: id, number: len(b.units)}
 	maxRegs, maxGap := maxRegisters, devices[0].MaxGap
 	var pause time.Duration
+	lenient := false
 	var owner []*device // by field
 	for _, d := range devices {
 		maxRegs, maxGap = min(maxRegs, cmp.Or(d.MaxRegs, maxRegisters)), min(maxGap, d.MaxGap)
 		u.timeout, pause = max(u.timeout, cmp.Or(d.Timeout, time.Second)), max(pause, d.Pause)
+		lenient = lenient || d.LenientUnit
 		state := &device{link: link{point: d.Link}, due: b.cycle(min(cmp.Or(d.Every, linkPeriod), linkPeriod))}
 		b.devices = append(b.devices, state)
 		u.fields = append(u.fields, withGates(d.Fields, len(u.fields))...)
@@ -185,7 +191,7 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		}
 		u.blocks = append(u.blocks, blk)
 	}
-	u.port = &port{line: &b.line, timeout: u.timeout, pause: pause}
+	u.port = &port{line: &b.line, timeout: u.timeout, pause: pause, lenient: lenient}
 	u.client = modbus.NewClient2(b.line.framing.packager(id), u.port)
 	b.units = append(b.units, u)
 }

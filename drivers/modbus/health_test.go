@@ -269,3 +269,65 @@ func TestFastPointsOfAllUnitsComeFirst(t *testing.T) {
 		}
 	})
 }
+
+// TestAConverterThatAnswersAsAnotherUnit is forgiven only where the profile says
+// so, and only for the units 0 and 255.
+func TestAConverterThatAnswersAsAnotherUnit(t *testing.T) {
+	for _, tt := range []struct {
+		as      byte
+		lenient bool
+		want    gateway.Quality
+	}{{0, true, gateway.Good}, {255, true, gateway.Good}, {9, true, gateway.BadFrame}, {0, false, gateway.BadFrame}} {
+		synctest.Test(t, func(t *testing.T) {
+			var next gateway.PointRef
+			d := newDevice()
+			d.answer = alter(func(r []byte) []byte { r[6] = tt.as; return r })
+			_, r, stop := start(t, modbus.Config{ID: "b1", Link: lineLink, Devices: []modbus.Device{{
+				Unit: 5, Link: unitLink, Every: time.Second, LenientUnit: tt.lenient, Fields: registers(&next, time.Second, 1, 2),
+			}}}, d)
+			time.Sleep(3 * time.Second)
+			stop()
+			if v, q := value(t, r, 0); q != tt.want || q.HasValue() && v != float64(word(5, 3, 1)) {
+				t.Errorf("as unit %d, lenient %v: %v, %s; want %s", tt.as, tt.lenient, v, q, tt.want)
+			}
+		})
+	}
+}
+
+// TestTheLastExchangesAreKept reads what was said on the wire, well and badly.
+func TestTheLastExchangesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var next gateway.PointRef
+		d := newDevice()
+		d.answer = func(d *device, c net.Conn, request, reply []byte) bool {
+			if time.Since(d.start) > time.Minute {
+				reply[len(reply)-1] ^= 1
+			}
+			return send(d, c, request, reply)
+		}
+		bus, _, stop := start(t, modbus.Config{ID: "b1", Transport: modbus.RTUOverTCP, Link: lineLink, Devices: []modbus.Device{{
+			Unit: 5, Link: unitLink, Every: time.Second, Fields: registers(&next, time.Second, 1, 1),
+		}}}, d)
+		defer stop()
+		time.Sleep(50 * time.Second)
+		w := word(5, 3, 1)
+		request, good := seal([]byte{5, 3, 0, 1, 0, 1}), seal([]byte{5, 3, 2, byte(w >> 8), byte(w)})
+		all := bus.Exchanges(5)
+		if len(all) != 25 {
+			t.Fatalf("%d exchanges are kept", len(all))
+		}
+		for i, x := range all {
+			if !bytes.Equal(x.Sent, request) || !bytes.Equal(x.Heard, good) || x.Result != "good" || i > 0 && x.At <= all[i-1].At {
+				t.Errorf("exchange %d is %+v", i, x)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		all = bus.Exchanges(5)
+		if x := all[len(all)-1]; x.Result != "frame" || len(x.Heard) == 0 || bytes.Equal(x.Heard, good) {
+			t.Errorf("a spoilt answer is kept as %+v", x)
+		}
+		if bus.Exchanges(6) != nil {
+			t.Error("there are exchanges with nobody")
+		}
+	})
+}

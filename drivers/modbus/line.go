@@ -88,6 +88,7 @@ type question struct {
 	timeout time.Duration // for the answer
 	pause   time.Duration // silence demanded before it
 	probe   bool          // of a unit that is taken for dead
+	lenient bool          // an answer from unit 0 or 255 counts, too
 }
 
 // line is the one connection of a bus, or its serial port. It carries one
@@ -126,21 +127,26 @@ type port struct {
 	timeout time.Duration
 	pause   time.Duration
 	probe   bool
+	lenient bool
 
-	began, ended time.Time // of the last request
+	// Of the last request. The bytes are valid until the next one; sent is
+	// empty if there was no connection.
+	began, ended time.Time
+	sent, heard  []byte
 }
 
 // Send implements modbus.Transporter. The reply is valid until the next call.
 func (p *port) Send(request []byte) ([]byte, error) {
-	p.began = time.Now()
+	p.began, p.sent, p.heard = time.Now(), nil, nil
 	if err := p.connect(p.timeout); err != nil {
 		p.ended = time.Now()
 		return nil, err
 	}
-	reply, err := p.framing.exchange(p.line, question{request, p.timeout, p.pause, p.probe})
+	reply, err := p.framing.exchange(p.line, question{request, p.timeout, p.pause, p.probe, p.lenient})
 	p.ended = time.Now()
-	p.quiet = p.ended
+	p.quiet, p.sent, p.heard = p.ended, request, reply
 	if err != nil {
+		p.heard = p.buf[:p.filled]
 		return nil, err
 	}
 	p.proven, p.backOff = true, 0

@@ -13,7 +13,8 @@ import (
 // id and length of two bytes each, then the unit id, which the length counts.
 const (
 	headerSize   = 7
-	lengthOffset = 6   // the length counts from here
+	lengthOffset = 6 // the length counts from here
+	unitOffset   = 6
 	maxFrame     = 260 // header and the largest PDU
 )
 
@@ -39,7 +40,7 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	// one; it is put where the codec will look for the one it has sent.
 	m.id++
 	binary.BigEndian.PutUint16(q.request, m.id)
-	reply, err := m.ask(l, q.request, time.Now().Add(q.timeout))
+	reply, err := m.ask(l, q, time.Now().Add(q.timeout))
 	if err != nil {
 		l.drop(err)
 		return nil, err
@@ -47,12 +48,12 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	return reply, nil
 }
 
-// ask sends request and returns the reply, both before deadline.
-func (m *mbap) ask(l *line, request []byte, deadline time.Time) ([]byte, error) {
+// ask sends the request and returns the reply, both before deadline.
+func (m *mbap) ask(l *line, q question, deadline time.Time) ([]byte, error) {
 	if err := l.conn.SetDeadline(deadline); err != nil {
 		return nil, lost(err)
 	}
-	if _, err := l.conn.Write(request); err != nil {
+	if _, err := l.conn.Write(q.request); err != nil {
 		return nil, lost(err)
 	}
 	for {
@@ -60,7 +61,10 @@ func (m *mbap) ask(l *line, request []byte, deadline time.Time) ([]byte, error) 
 		if err != nil {
 			return nil, err
 		}
-		err = check(request, frame)
+		if unit := &frame[unitOffset]; q.lenient && (*unit == 0 || *unit == 255) {
+			*unit = q.request[unitOffset] // the transaction id says whose answer it is
+		}
+		err = check(q.request, frame)
 		if err == nil {
 			return frame, nil
 		}

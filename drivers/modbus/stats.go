@@ -49,6 +49,7 @@ type tally struct {
 	results   [gateway.BadOffline + 1]uint64
 	response  [len(bounds) + 1]uint64
 	sum       time.Duration
+	evidence  evidence
 }
 
 // counters are what Stats is made from. The bus writes while others read.
@@ -59,13 +60,18 @@ type counters struct {
 	units    []tally // by the number of the unit on the bus
 }
 
-// request counts one request of unit number u.
-func (c *counters) request(u int, q gateway.Quality, took time.Duration) {
+// request counts one request of unit number u. What was never sent is no
+// evidence.
+func (c *counters) request(u int, x exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	q, took := x.quality, x.took
 	c.busy += took
 	t := &c.units[u]
 	t.results[q]++
+	if len(x.sent) > 0 {
+		t.evidence.add(x)
+	}
 	if q == gateway.Good || q == gateway.BadException {
 		i, _ := slices.BinarySearch(bounds[:], took)
 		t.response[i]++

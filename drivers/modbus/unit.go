@@ -301,8 +301,9 @@ func (u *unit) read(r *Request) (data []byte, at gateway.Instant, err error) {
 	default:
 		data, err = u.client.ReadHoldingRegisters(r.Start, r.Count)
 	}
-	u.counters.request(u.number, quality(err), u.port.ended.Sub(u.port.began))
-	return data, gateway.InstantOf(u.port.ended), err
+	at = gateway.InstantOf(u.port.ended)
+	u.counters.request(u.number, exchange{at, u.port.ended.Sub(u.port.began), u.port.sent, u.port.heard, quality(err)})
+	return data, at, err
 }
 
 // assume gives all points of b the quality q without asking.

@@ -1,0 +1,70 @@
+package modbus
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// kept is how many exchanges are remembered for each unit: the last 50 frames.
+const kept = 25
+
+// Exchange is one request and what was heard upon it, as evidence of what a
+// device has really answered.
+type Exchange struct {
+	At     gateway.Instant // when it ended
+	Took   time.Duration
+	Sent   []byte // the whole frame
+	Heard  []byte // the frame of the answer, or whatever came instead
+	Result string // "good", or the reason of the bad quality
+}
+
+// exchange is an Exchange whose bytes are used again.
+type exchange struct {
+	at          gateway.Instant
+	took        time.Duration
+	sent, heard []byte
+	quality     gateway.Quality
+}
+
+// evidence is a ring of the last exchanges with a unit. It never holds more than
+// kept times the longest two frames.
+type evidence struct {
+	ring [kept]exchange
+	next int
+}
+
+// add remembers an exchange in place of the oldest one.
+func (e *evidence) add(x exchange) {
+	slot := &e.ring[e.next]
+	e.next = (e.next + 1) % kept
+	x.sent, x.heard = append(slot.sent[:0], x.sent...), append(slot.heard[:0], x.heard...)
+	*slot = x
+}
+
+// list returns copies of the exchanges, the oldest first.
+func (e *evidence) list() []Exchange {
+	var all []Exchange
+	for i := range kept {
+		x := &e.ring[(e.next+i)%kept]
+		if len(x.sent) > 0 {
+			all = append(all, Exchange{x.at, x.took, bytes.Clone(x.sent), bytes.Clone(x.heard), x.quality.String()})
+		}
+	}
+	return all
+}
+
+// Exchanges returns the last exchanges with a unit, the oldest first: at most
+// 25. It may be called at any time.
+func (b *Bus) Exchanges(unit int) []Exchange {
+	c := &b.counters
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, u := range b.units {
+		if int(u.id) == unit {
+			return c.units[u.number].evidence.list()
+		}
+	}
+	return nil
+}
