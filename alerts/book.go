@@ -382,6 +382,16 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
+// Skip puts what is held back off by d: the clock was set forward, and no time
+// has passed.
+func (b *Book) Skip(d time.Duration) {
+	for _, e := range b.held {
+		if !e.since.IsZero() {
+			e.since, e.due = e.since.Add(d), e.due.Add(d)
+		}
+	}
+}
+
 // Next returns when the next alert that is held back falls due.
 func (b *Book) Next() (at gateway.Instant, ok bool) {
 	for _, e := range b.held {

@@ -283,6 +283,16 @@ func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
 	}
 }
 
+// Skip puts every hold and clear_after that runs off by d: the clock was set
+// forward, and no time has passed. It must be called before time is told to
+// Observe or Advance by the new clock.
+func (e *Engine) Skip(d time.Duration) {
+	for i := range e.timers.at {
+		e.timers.at[i] = e.timers.at[i].Add(d)
+		e.steps[e.timers.heap[i]].deadline = e.timers.at[i]
+	}
+}
+
 // Next returns when the earliest hold or clear_after ends.
 func (e *Engine) Next() (gateway.Instant, bool) {
 	_, at, ok := e.timers.first()

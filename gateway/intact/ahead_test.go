@@ -171,3 +171,30 @@ func TestAWindowBeforeTheClockWasAheadIsCountedAsEver(t *testing.T) {
 		t.Errorf("four years later %+v", got)
 	}
 }
+
+// TestASkippedDayMakesNoLiftDown: a gateway without a clock of its own is set
+// right by days in its first minute.
+func TestASkippedDayMakesNoLiftDown(t *testing.T) {
+	now := at(t, "12:00:00")
+	m, log := intact.NewMeter(site(t), nil, nil, 0, now)
+	skipped := 48 * time.Hour
+	now = now.Add(skipped)
+	log = m.Advance(m.Skip(log, now, skipped), now.Add(time.Second))
+	if c, _ := m.State(lift); c != intact.Unknown {
+		t.Errorf("a lift that was never heard is %v", c)
+	}
+	log = m.Advance(log, now.Add(25*time.Hour))
+	if c, since := m.State(lift); c != intact.Down || since != now.Add(24*time.Hour) {
+		t.Errorf("after a day of silence it is %v since %v", c, since)
+	}
+	total := m.Total(lift, now.Add(25*time.Hour))
+	var events []intact.Event
+	for _, e := range log {
+		if e.Facility == "lift" {
+			events = append(events, e)
+		}
+	}
+	if diff := cmp.Diff(intact.Account(events, 0, now.Add(25*time.Hour)), total); diff != "" {
+		t.Errorf("the sums (-events +meter):\n%s", diff)
+	}
+}

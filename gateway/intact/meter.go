@@ -303,6 +303,28 @@ func (m *Meter) Advance(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
+// Skip follows a clock that was set forward by d, to now. Nobody saw what the
+// facilities were in the time that it skipped: what was up is unknown for it, if
+// it is long enough to matter, and no silence is as long as it looks.
+func (m *Meter) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
+	const why = "the clock was set forward"
+	for i := range m.facilities {
+		f := &m.facilities[i]
+		f.heard = f.heard.Add(d)
+		if !f.counted || d <= f.grace {
+			continue
+		}
+		switch was := f.Last.Class; {
+		case was.up():
+			dst = f.become(dst, Unknown, now.Add(-d), now, why)
+			dst = f.become(dst, was, now, now, why)
+		case was == Unknown: // said again: the limit of silence counts from here
+			dst = f.record(dst, Event{Facility: f.id, Recorded: now, Effective: now, Class: Unknown, Cause: why})
+		}
+	}
+	return dst
+}
+
 // checkSilence makes a facility unknown when its grace has passed, and a silent
 // lift or fire system down when the limit of silence has.
 func (f *facility) checkSilence(dst []Event, now gateway.Instant) []Event {

@@ -60,6 +60,15 @@ func watchInputs(site *gateway.Site, engine *rules.Engine) []sight {
 	return sights
 }
 
+// skip lets the time that a clock was set forward by count for nothing.
+func (s *sight) skip(d time.Duration) {
+	for i := range s.inputs {
+		if in := &s.inputs[i]; !in.missing.IsZero() {
+			in.missing = in.missing.Add(d)
+		}
+	}
+}
+
 // look returns what the facility cannot see at now. While all its devices are
 // silent that is told by their links, and after they have come back their values
 // get the time to follow.

@@ -9,22 +9,48 @@ import (
 // clock is the loop's time: the wall clock that never runs backwards and never
 // stands still. When the wall clock is set back, it goes on at the pace of the
 // monotonic clock, so that hold times and deadlines still pass; when it is set
-// forward, it follows.
+// forward, it follows and tells by how much, so that nothing is taken for late
+// that was only skipped.
 type clock struct {
-	base  time.Time // with monotonic reading
-	ahead time.Duration
-	last  gateway.Instant
+	wall   func() time.Time     // may be set at any time
+	steady func() time.Duration // since the clock was made; cannot be set
+
+	base time.Time // what wall said then, and by how much it was set forward since
+	last gateway.Instant
 }
 
-func newClock() *clock { return &clock{base: time.Now()} }
+func newClock() *clock {
+	start := time.Now()
+	return &clock{wall: time.Now, steady: func() time.Duration { return time.Since(start) }, base: start.Round(0)}
+}
 
-func (c *clock) now() gateway.Instant {
-	wall := time.Now()
-	steady := c.base.Round(0).Add(wall.Sub(c.base) + c.ahead)
-	if jump := wall.Round(0).Sub(steady); jump > time.Second {
-		c.ahead += jump
-		steady = steady.Add(jump)
+// now returns the time, and by how much it was set forward since the last call.
+func (c *clock) now() (now gateway.Instant, skipped time.Duration) {
+	if ahead := c.wall().Round(0).Sub(c.base.Add(c.steady())); ahead > time.Second {
+		c.base = c.base.Add(ahead)
+		skipped = ahead
 	}
-	c.last = max(c.last, gateway.InstantOf(steady))
-	return c.last
+	c.last = max(c.last, gateway.InstantOf(c.base.Add(c.steady())))
+	return c.last, skipped
+}
+
+// now returns the loop's time. What it skips has happened to nobody: waiting
+// times go on behind it, and what the facilities were meanwhile is unknown.
+func (p *Pipeline) now() gateway.Instant {
+	now, skipped := p.clock.now()
+	if skipped == 0 {
+		return now
+	}
+	p.o.Log.Warn("the clock was set forward", "by", skipped)
+	p.entry(now, "gateway.clock", gateway.Self, "", map[string]float64{"skipped": skipped.Seconds()})
+	for ref := range p.arrived {
+		p.arrived[ref] = p.arrived[ref].Add(skipped)
+	}
+	for i := range p.sights {
+		p.sights[i].skip(skipped)
+	}
+	p.parts.Engine.Skip(skipped)
+	p.parts.Book.Skip(skipped)
+	p.recordSpans(p.parts.Meter.Skip(nil, now, skipped))
+	return now
 }

@@ -24,7 +24,7 @@ var ErrStopped = errors.New("the gateway is stopping")
 type answer chan error
 
 func (p *Pipeline) execute(c command) {
-	if err := c.do(p.clock.now()); err != nil {
+	if err := c.do(p.now()); err != nil {
 		c.done <- err
 		return
 	}

@@ -127,30 +127,3 @@ func TestClosingReleasesAWaitingSource(t *testing.T) {
 		<-done
 	})
 }
-
-func TestTheClockNeverStandsStill(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newClock()
-		a := c.now()
-		time.Sleep(3 * time.Second)
-		if got := c.now().Sub(a); got != 3*time.Second {
-			t.Errorf("three seconds count as %v", got)
-		}
-		// The wall clock is set back by an hour: seen from the clock, its base
-		// lies an hour ahead of the wall.
-		c.ahead += time.Hour
-		b := c.now()
-		time.Sleep(2 * time.Second)
-		if got := c.now().Sub(b); got != 2*time.Second {
-			t.Errorf("after the wall clock was set back, two seconds count as %v", got)
-		}
-		// It is set forward by a day.
-		c.ahead -= 25 * time.Hour
-		if got := c.now().Sub(b); got < 2*time.Second {
-			t.Errorf("time ran backwards: %v", got)
-		}
-		if got, want := c.now(), gateway.InstantOf(time.Now()); got < want {
-			t.Errorf("clock says %v, the wall %v: it did not follow", got, want)
-		}
-	})
-}

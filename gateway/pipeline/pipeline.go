@@ -137,7 +137,7 @@ func New(parts Parts, o Options) *Pipeline {
 	}
 	p.stats.Breaches = make(map[string]uint64)
 	p.recorder = newRecorder(parts.Store, o.Log, p.show, o.Notices)
-	start := p.clock.now()
+	start, _ := p.clock.now()
 	for ref, pt := range parts.Site.Points() {
 		p.arrived[ref] = start
 		p.heardBy[ref] = int32(parts.Site.FacilityIndex(pt.Facility))
@@ -216,7 +216,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // begin writes what is known before the first sample: that the gateway started
 // and how the time since its last sign of life counts.
 func (p *Pipeline) begin() {
-	now := p.clock.now()
+	now := p.now()
 	p.entry(now, "gateway.started", gateway.Self, "", nil)
 	p.recordSpans(p.o.Began)
 	p.events = p.parts.Book.Withdraw(p.events[:0], now)
@@ -234,7 +234,7 @@ func (p *Pipeline) sources() []*ring {
 // untilNext returns how long the loop may sleep before a hold time, a settle
 // time or a deadline passes, or before a waiting snapshot is due.
 func (p *Pipeline) untilNext() time.Duration {
-	now := p.clock.now()
+	now := p.now()
 	wait := time.Hour
 	for _, next := range []func() (gateway.Instant, bool){p.parts.Engine.Next, p.parts.Book.Next, p.parts.Desk.Next} {
 		if at, ok := next(); ok {
@@ -261,7 +261,7 @@ func (p *Pipeline) takeSamples() {
 // recorder, with a snapshot to be shown once it is written. Who gave a command
 // sees what came of it together with the answer.
 func (p *Pipeline) finishStep() {
-	now := p.clock.now()
+	now := p.now()
 	p.advance(now)
 	s := step{answers: p.answers}
 	if len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {

@@ -13,7 +13,7 @@ import (
 
 // observe takes samples into the latest table and holds them against the rules.
 func (p *Pipeline) observe(samples []gateway.Sample) {
-	now := p.clock.now()
+	now := p.now()
 	for i := range samples {
 		s := &samples[i]
 		p.arrived[s.Point] = now
@@ -46,7 +46,7 @@ func (p *Pipeline) advance(now gateway.Instant) {
 // too old become stale, the gateway's own parts and what it cannot see are looked
 // at, and everybody sees a fresh snapshot.
 func (p *Pipeline) sweep() {
-	now := p.clock.now()
+	now := p.now()
 	p.swept = p.swept[:0]
 	latest := p.parts.Engine.Latest()
 	for ref, pt := range p.parts.Site.Points() {
