@@ -8,6 +8,7 @@ import (
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/store"
 )
 
 // command is an act of a person. The loop runs do; done hears of it after the
@@ -48,6 +49,27 @@ func (p *Pipeline) act(ctx context.Context, do func(now gateway.Instant) error) 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// errNothing ends a command that left nothing to be written.
+var errNothing = errors.New("nothing to write")
+
+// Settle returns once the loop has taken every sample given so far and what they
+// changed is on disk. While the disk fails or hangs it does not wait for it: the
+// alarms are told from memory then, and whoever waits here holds back the next.
+// The error is ErrStopped or that of ctx.
+func (p *Pipeline) Settle(ctx context.Context) error {
+	err := p.act(ctx, func(gateway.Instant) error {
+		p.takeSamples()
+		if len(p.pending.Entries) == 0 && len(p.pending.States) == 0 && p.recorder.idle() {
+			return errNothing
+		}
+		return nil
+	})
+	if errors.Is(err, errNothing) || errors.Is(err, ErrNotWritten) || errors.Is(err, store.ErrRefused) {
+		return nil
+	}
+	return err
 }
 
 // Ack acknowledges the open alert id in the name of by. It returns the alert as

@@ -34,10 +34,17 @@ const (
 type memory struct {
 	mu      sync.Mutex
 	broken  error
+	busy    chan struct{} // if set, a commit waits until it is closed
 	changes []store.Change
 }
 
 func (m *memory) Commit(_ context.Context, changes ...store.Change) error {
+	m.mu.Lock()
+	busy := m.busy
+	m.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,14 @@ func (r *recorder) failing() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.fault
+}
+
+// idle reports whether nobody need wait for the disk: it has nothing to write,
+// or it fails.
+func (r *recorder) idle() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fault != "" || !slices.ContainsFunc(r.waiting, func(s *step) bool { return !s.change.At.IsZero() })
 }
 
 func (r *recorder) run() {
