@@ -20,6 +20,10 @@ import (
 type Options struct {
 	Log  *slog.Logger
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Settled returns once everything emitted so far has been taken by the loop
+	// and what it changed is written, or an error if that will never be. What a
+	// broker sent is acknowledged only then. Nil if emit itself sees to it.
+	Settled func(ctx context.Context) error
 }
 
 // Stats are the counters of one source: those of its protocol, the other is nil.
@@ -106,7 +110,7 @@ func newModbus(b Bus, binding Binding, o Options) (*modbus.Bus, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return modbus.New(c, modbus.Options(o))
+	return modbus.New(c, modbus.Options{Log: o.Log, Dial: o.Dial})
 }
 
 type mqttSource struct{ *mqtt.Client }
@@ -141,7 +145,7 @@ func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 			Topic: d.Topic, Name: d.Name, Points: d.Profile.mqttPoints(d.Points), Link: d.Link, Expect: d.Expect,
 		})
 	}
-	client, err := mqtt.New(c, mqtt.Options(o))
+	client, err := mqtt.New(c, mqtt.Options{Log: o.Log, Dial: o.Dial, Settled: o.Settled})
 	if err != nil {
 		return nil, err
 	}

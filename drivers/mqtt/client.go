@@ -8,7 +8,8 @@
 //   - a message larger than 256 KiB is refused before memory is set aside for
 //     it, and a queue bounded in messages and bytes holds all others; whatever
 //     is refused or pushed out is counted;
-//   - a QoS 1 message is acknowledged only when emit has taken its samples;
+//   - a QoS 1 message is acknowledged only when the gateway has taken its
+//     samples and written what they changed;
 //   - a slow emit never stops the pings that keep the connection alive;
 //   - what cannot be read is a sample of bad quality. A path that a valid
 //     payload lacks gives no sample, as devices may send only what changed;
@@ -34,8 +35,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/intact-gateway/intact/gateway"
 )
@@ -72,6 +71,10 @@ type Device struct {
 type Options struct {
 	Log  *slog.Logger
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Settled returns once everything emitted so far has been taken and what it
+	// changed is written, or an error if that will never be. Nil if emit itself
+	// sees to it.
+	Settled func(ctx context.Context) error
 }
 
 // Stats are counters since Run began. Every message received is counted in one
@@ -108,12 +111,14 @@ type Client struct {
 	config  Config
 	log     *slog.Logger
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	settled func(ctx context.Context) error
 	address string // host:port
 	secure  bool
 	devices []*device
 
 	queue queue
-	wake  chan struct{}
+	wake  chan struct{} // something is queued, or the line has changed
+	dues  dues
 	line  atomic.Pointer[line] // nil until the first attempt to connect ended
 
 	mu     sync.Mutex // guards what follows
@@ -127,6 +132,7 @@ type Client struct {
 	seen    *line // what the link points were last told from
 	reach   reach // of the line
 	samples []gateway.Sample
+	owed    []receipt
 
 	sessions, received, decoded, badPayload atomic.Uint64
 	unknown, dropped, oversize, retained    atomic.Uint64
@@ -147,14 +153,17 @@ func New(c Config, o Options) (*Client, error) {
 		errs = append(errs, fmt.Errorf("keep alive %s: want 1s to 18h", c.KeepAlive))
 	}
 	m := &Client{
-		config: c, log: cmp.Or(o.Log, slog.Default()), dial: o.Dial,
+		config: c, log: cmp.Or(o.Log, slog.Default()), dial: o.Dial, settled: o.Settled,
 		address: address, secure: secure,
 		queue: queue{maxCount: max(queueMessages, 2*len(c.Devices)), maxBytes: queueBytes},
-		wake:  make(chan struct{}, 1),
+		wake:  make(chan struct{}, 1), dues: dues{wake: make(chan struct{}, 1)},
 		named: make(map[string]bool), denied: make(map[string]bool),
 	}
 	if m.dial == nil {
 		m.dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
+	if m.settled == nil {
+		m.settled = func(context.Context) error { return nil }
 	}
 	for _, d := range c.Devices {
 		decoder, err := NewDecoder(d.Points)
@@ -195,14 +204,16 @@ func splitBroker(broker string) (address string, secure bool, errs []error) {
 // nil. It gives samples to emit in batches that are only lent; emit may block.
 func (c *Client) Run(ctx context.Context, emit func([]gateway.Sample)) error {
 	c.started = gateway.InstantOf(time.Now())
-	closed := make(chan struct{})
-	var connection sync.WaitGroup
-	connection.Go(func() {
-		defer close(closed)
-		c.stayConnected(ctx)
+	delivered, settled := make(chan struct{}), make(chan struct{})
+	var parts sync.WaitGroup
+	parts.Go(func() { c.stayConnected(ctx, settled) })
+	parts.Go(func() {
+		defer close(settled)
+		c.settle(ctx, delivered)
 	})
-	c.deliver(closed, emit)
-	connection.Wait()
+	c.deliver(ctx, emit)
+	close(delivered)
+	parts.Wait()
 	// Only now: a gateway that stops must not call its devices silent.
 	c.line.Store(&line{})
 	return nil
@@ -226,45 +237,35 @@ func (c *Client) Stats() Stats {
 	return s
 }
 
-// handle takes a message from the library, on whose reading goroutine it runs:
-// as long as it takes, no ping is answered.
-func (c *Client) handle(_ paho.Client, m paho.Message) {
-	c.take(m.Topic(), &message{
-		payload: m.Payload(), retained: m.Retained(),
-		at: gateway.InstantOf(time.Now()), ack: m.Ack,
-	})
-}
-
-// refuse takes notice of a message that the guard has not let through. Its
-// devices have said something that nobody can read.
-func (c *Client) refuse(topic string, size int) {
-	c.oversize.Add(1)
-	if c.first("oversize " + topic) {
-		c.log.Warn("message refused for its size", "topic", topic, "bytes", size, "limit", maxPacket)
-	}
-	c.take(topic, &message{at: gateway.InstantOf(time.Now()), ack: func() {}})
-}
-
-// take puts m in the queue, unless nobody listens to its topic.
-func (c *Client) take(topic string, m *message) {
+// take takes a message from the guard, on whose reading goroutine it runs: as
+// long as it takes, no ping is answered.
+func (c *Client) take(p publication, now time.Time) {
 	c.received.Add(1)
-	if m.retained {
+	if p.retained {
 		c.retained.Add(1)
 	}
+	if p.oversize {
+		c.oversize.Add(1)
+		if topic := string(p.topic); c.first("oversize " + topic) {
+			c.log.Warn("message refused for its size", "topic", topic, "bytes", p.size, "limit", maxPacket)
+		}
+	}
 	c.mu.Lock()
-	m.feed = c.topics.feed(topic)
+	f := c.topics.feed(p.topic)
 	c.mu.Unlock()
-	if m.feed == nil {
+	if f == nil {
 		c.unknown.Add(1)
-		m.ack()
-		c.nameStranger(topic)
+		c.dues.owe(p.receipt)
+		c.nameStranger(string(p.topic))
 		return
 	}
+	m := c.queue.blank()
+	m.feed, m.retained, m.receipt, m.at = f, p.retained, p.receipt, gateway.InstantOf(now)
+	m.payload = append(m.payload, p.payload...)
 	for _, old := range c.queue.push(m) {
 		c.dropped.Add(1)
-		old.ack()
+		c.dues.owe(old.receipt)
 	}
-	c.signal()
 }
 
 // nameStranger logs a device nobody configured, once.
@@ -297,86 +298,5 @@ func (c *Client) signal() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
-	}
-}
-
-// batchMessages is how many messages are given to emit at once.
-const batchMessages = 256
-
-// deliver decodes what is queued and tells the link points, until the
-// connection is closed for good and the queue is empty.
-func (c *Client) deliver(closed <-chan struct{}, emit func([]gateway.Sample)) {
-	tick := time.NewTicker(checkPeriod)
-	defer tick.Stop()
-	var told time.Time // when all link points were last told
-	var batch []*message
-	for open := true; open; {
-		check := false
-		select {
-		case <-c.wake:
-		case <-tick.C:
-			check = true
-		case <-closed:
-			open = false
-		}
-		now := time.Now()
-		c.samples = c.samples[:0]
-		if l := c.line.Load(); check || l != c.seen {
-			all := now.Sub(told) >= linkPeriod
-			if all {
-				told = now
-			}
-			c.samples, c.seen = c.appendLinks(c.samples, l, gateway.InstantOf(now), all), l
-		}
-		batch = c.queue.take(batch[:0], batchMessages)
-		c.deliverBatch(batch, emit)
-		if len(batch) == batchMessages {
-			c.signal()
-			open = true
-		}
-		clear(batch)
-	}
-}
-
-// deliverBatch emits the link points that wait in c.samples and the samples of
-// batch, then acknowledges the messages.
-func (c *Client) deliverBatch(batch []*message, emit func([]gateway.Sample)) {
-	for _, m := range batch {
-		for _, d := range m.feed.devices {
-			if !m.retained {
-				d.heard = m.at
-				c.samples = c.appendLink(c.samples, d, c.seen, m.at, false)
-			}
-		}
-		c.decode(m)
-	}
-	if len(c.samples) > 0 {
-		emit(c.samples)
-	}
-	for _, m := range batch {
-		m.ack()
-	}
-}
-
-// decode appends the samples of m for every device that listens to its topic.
-func (c *Client) decode(m *message) {
-	valid := true
-	for _, d := range m.feed.devices {
-		begin := len(c.samples)
-		samples, ok := d.decoder.Decode(c.samples, m.payload, m.at)
-		c.samples, valid = samples, valid && ok
-		if !m.retained {
-			continue
-		}
-		for i := range c.samples[begin:] {
-			if s := &c.samples[begin+i]; s.Quality == gateway.Good {
-				s.Quality = gateway.Uncertain
-			}
-		}
-	}
-	if valid {
-		c.decoded.Add(1)
-	} else {
-		c.badPayload.Add(1)
 	}
 }

@@ -68,9 +68,15 @@ func listen(t *testing.T, c mqtt.Config, dial func(context.Context, string, stri
 
 func listenHeld(t *testing.T, c mqtt.Config, dial func(context.Context, string, string) (net.Conn, error), hold func()) *listener {
 	t.Helper()
+	return listenWith(t, c, mqtt.Options{Dial: dial}, hold)
+}
+
+func listenWith(t *testing.T, c mqtt.Config, o mqtt.Options, hold func()) *listener {
+	t.Helper()
 	l := &listener{hold: hold, news: make(chan struct{}, 1)}
+	o.Log = slog.New(slog.NewTextHandler(&locked{l: l}, nil))
 	var err error
-	l.Client, err = mqtt.New(c, mqtt.Options{Log: slog.New(slog.NewTextHandler(&locked{l: l}, nil)), Dial: dial})
+	l.Client, err = mqtt.New(c, o)
 	if err != nil {
 		t.Fatal(err)
 	}

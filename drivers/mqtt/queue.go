@@ -9,10 +9,10 @@ import (
 // message is one message on its way from the connection to the samples.
 type message struct {
 	feed     *feed
-	payload  []byte // nil for a message that was too large to take
+	payload  []byte // empty for a message that was too large to take
 	retained bool
 	at       gateway.Instant // when it came
-	ack      func()          // tells the broker that it need not come again
+	receipt  receipt
 
 	older, newer *message // in the queue
 	next         *message // the next newer one of the same feed
@@ -34,6 +34,37 @@ type queue struct {
 	count, bytes   int
 	maxCount       int
 	maxBytes       int
+	spare          []*message // to be used again
+}
+
+// The bounds of the messages kept to be used again.
+const (
+	spareMessages = 1024
+	sparePayload  = 4 << 10 // bytes; larger payloads are rare
+)
+
+// blank returns a message to be filled in, with an empty payload.
+func (q *queue) blank() *message {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.spare); n > 0 {
+		m := q.spare[n-1]
+		q.spare = q.spare[:n-1]
+		return m
+	}
+	return &message{}
+}
+
+// recycle takes back messages that nobody looks at any more.
+func (q *queue) recycle(messages []*message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, m := range messages {
+		if len(q.spare) < spareMessages && cap(m.payload) <= sparePayload {
+			*m = message{payload: m.payload[:0]}
+			q.spare = append(q.spare, m)
+		}
+	}
 }
 
 // push appends m and returns what had to go for it.

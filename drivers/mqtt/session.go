@@ -48,11 +48,11 @@ const (
 // stayConnected makes one connection after the other until ctx ends. The
 // library's own reconnection is not used: it cannot be interrupted and forgets
 // the subscriptions.
-func (c *Client) stayConnected(ctx context.Context) {
+func (c *Client) stayConnected(ctx context.Context, settled <-chan struct{}) {
 	pause, fault := firstPause, ""
 	for {
 		began := time.Now()
-		err := c.session(ctx)
+		err := c.session(ctx, settled)
 		if ctx.Err() != nil {
 			return
 		}
@@ -90,7 +90,8 @@ func turnedAway(err error) bool {
 
 // session makes one connection and serves it until it is lost or ctx ends. Each
 // has a client of its own, as the library's cannot be used again after its end.
-func (c *Client) session(ctx context.Context) error {
+// When ctx ends, what has come is acknowledged before the connection is closed.
+func (c *Client) session(ctx context.Context, settled <-chan struct{}) error {
 	lost := make(chan error, 1)
 	unhook := func() bool { return true }
 	options := c.clientOptions()
@@ -103,7 +104,7 @@ func (c *Client) session(ctx context.Context) error {
 		// While the broker is asked in, nothing but closing the connection
 		// interrupts the library.
 		unhook = context.AfterFunc(ctx, func() { conn.Close() })
-		return newGuard(conn, maxPacket, c.refuse), nil
+		return c.guarded(ctx, conn), nil
 	})
 	client := paho.NewClient(options)
 	connecting := client.Connect()
@@ -114,7 +115,37 @@ func (c *Client) session(ctx context.Context) error {
 	}
 	defer client.Disconnect(farewell)
 	c.sessions.Add(1)
-	return c.serve(ctx, client, lost)
+	err := c.serve(ctx, client, lost)
+	if ctx.Err() != nil {
+		select {
+		case <-settled:
+		case <-time.After(settleLimit):
+		}
+	}
+	return err
+}
+
+// guarded puts a guard before conn that hands the messages over. It takes none
+// once ctx has ended: they could not be worked off any more.
+func (c *Client) guarded(ctx context.Context, conn net.Conn) *guard {
+	fresh := false // messages that the delivering goroutine was not woken for
+	var flow flow
+	take := func(p publication) {
+		if ctx.Err() == nil {
+			fresh = true
+			c.take(p, flow.tick())
+		}
+	}
+	pause := func() {
+		if fresh {
+			fresh = false
+			c.signal()
+			if !flow.fast {
+				acknowledgeAtOnce(conn)
+			}
+		}
+	}
+	return newGuard(conn, maxPacket, take, pause)
 }
 
 // clientOptions returns how the library is to behave, all but how it connects.
@@ -128,9 +159,6 @@ func (c *Client) clientOptions() *paho.ClientOptions {
 	o.SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
 	o.SetConnectTimeout(connectTimeout).SetWriteTimeout(writeTimeout)
 	o.SetKeepAlive(c.config.KeepAlive).SetPingTimeout(min(c.config.KeepAlive, 10*time.Second))
-	o.SetOrderMatters(true).SetAutoAckDisabled(true)
-	// One handler for everything, in place before the first message can come.
-	o.SetDefaultPublishHandler(c.handle)
 	return o
 }
 

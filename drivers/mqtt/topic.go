@@ -107,10 +107,11 @@ func resolveTopic(pattern, name string) (topic, filter string, err error) {
 }
 
 // feed returns where a message on topic goes, or nil if nobody listens to it.
-func (s *switchboard) feed(topic string) *feed {
-	if f, ok := s.feeds[topic]; ok {
+func (s *switchboard) feed(name []byte) *feed {
+	if f, ok := s.feeds[string(name)]; ok {
 		return f
 	}
+	topic := string(name)
 	devices := s.listeners(topic)
 	if len(devices) == 0 {
 		return nil

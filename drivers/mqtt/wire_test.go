@@ -73,7 +73,7 @@ func TestSwitchboard(t *testing.T) {
 	for _, tt := range tests {
 		for range 2 { // the second answer comes from memory
 			var got []*device
-			if f := s.feed(tt.topic); f != nil {
+			if f := s.feed([]byte(tt.topic)); f != nil {
 				got = f.devices
 			}
 			if !slices.Equal(got, tt.want) {
@@ -95,7 +95,7 @@ func TestSwitchboardForgetsNothingItMustKeepAndRemembersNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range maxFeeds + 50 {
-		if s.feed(fmt.Sprintf("all/%d", i)) == nil {
+		if s.feed(fmt.Appendf(nil, "all/%d", i)) == nil {
 			t.Fatalf("topic %d feeds nobody", i)
 		}
 	}
@@ -178,9 +178,12 @@ func packet(topic string, qos byte, id uint16, n int) []byte {
 	}
 }
 
-func TestGuardPassesSmallPacketsAndRefusesLargeOnes(t *testing.T) {
-	small, ping := packet("a/b", 0, 0, 100), []byte{0xd0, 0}
-	wire := slices.Concat(small, packet("big/q1", 1, 0x1234, 5000), ping, packet("big/q0", 0, 0, 70_000), small)
+func TestGuardTakesMessagesOutAndRefusesLargeOnes(t *testing.T) {
+	suback, ping := []byte{0x90, 3, 0, 1, 1}, []byte{0xd0, 0}
+	retained := packet("a/b", 1, 7, 3)
+	retained[0] |= 1 | 8
+	wire := slices.Concat(suback, packet("a/b", 0, 0, 100), packet("big/q1", 1, 0x1234, 5000), ping,
+		packet("big/q0", 0, 0, 70_000), retained, packet("odd/q2", 2, 9, 0), ping)
 	for _, chunk := range []int{1, 7, 100_000} {
 		near, far := net.Pipe()
 		go func() {
@@ -189,21 +192,42 @@ func TestGuardPassesSmallPacketsAndRefusesLargeOnes(t *testing.T) {
 			}
 			far.Close()
 		}()
-		var refused []string
+		var got []string
 		conn := &tapped{Conn: near}
-		g := newGuard(conn, 1000, func(topic string, size int) { refused = append(refused, topic) })
-		got, err := io.ReadAll(g)
+		var owed []receipt
+		signalled := true
+		g := newGuard(conn, 1000, func(p publication) {
+			got = append(got, fmt.Sprintf("%s %d id=%x kind=%d retained=%t again=%t oversize=%t",
+				p.topic, len(p.payload), p.receipt.id, p.receipt.kind, p.retained, p.again, p.oversize))
+			owed = append(owed, p.receipt)
+			signalled = false
+		}, func() { signalled = true })
+		passed, err := io.ReadAll(g)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := slices.Concat(small, ping, small); !bytes.Equal(got, want) {
-			t.Errorf("%d bytes came through in pieces of %d, want %d", len(got), chunk, len(want))
+		if want := slices.Concat(suback, ping, ping); !bytes.Equal(passed, want) {
+			t.Errorf("% x came through in pieces of %d, want % x", passed, chunk, want)
 		}
-		if diff := cmp.Diff([]string{"big/q1", "big/q0"}, refused); diff != "" {
-			t.Errorf("refused (-want +got):\n%s", diff)
+		want := []string{
+			"a/b 100 id=0 kind=0 retained=false again=false oversize=false",
+			"big/q1 0 id=1234 kind=4 retained=false again=false oversize=true",
+			"big/q0 0 id=0 kind=0 retained=false again=false oversize=true",
+			"a/b 3 id=7 kind=4 retained=true again=true oversize=false",
+			"odd/q2 0 id=9 kind=5 retained=false again=false oversize=false",
 		}
-		if want := []byte{0x40, 2, 0x12, 0x34}; !bytes.Equal(conn.sent, want) {
-			t.Errorf("sent % x, want the acknowledgement % x", conn.sent, want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("messages in pieces of %d (-want +got):\n%s", chunk, diff)
+		}
+		if !signalled {
+			t.Error("the guard waits for the network, and nobody was told of what has come")
+		}
+		owed = slices.DeleteFunc(owed, func(r receipt) bool { return r.kind == 0 })
+		if err := g.acknowledge(append(owed, receipt{guard: &guard{}, id: 1, kind: 4})); err != nil {
+			t.Fatal(err)
+		}
+		if want := []byte{0x40, 2, 0x12, 0x34, 0x40, 2, 0, 7, 0x50, 2, 0, 9}; !bytes.Equal(conn.sent, want) {
+			t.Errorf("sent % x, want the acknowledgements % x", conn.sent, want)
 		}
 	}
 }
@@ -219,6 +243,8 @@ func (c *tapped) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (c *tapped) SetWriteDeadline(time.Time) error { return nil }
+
 func TestGuardGivesUpOnNonsense(t *testing.T) {
 	tests := []struct {
 		name string
@@ -226,7 +252,11 @@ func TestGuardGivesUpOnNonsense(t *testing.T) {
 	}{
 		{"a length over four bytes", []byte{0x30, 0xff, 0xff, 0xff, 0xff, 1}},
 		{"a large packet that is no message", []byte{0x90, 0xff, 0xff, 0x7f}},
-		{"a topic longer than its message", []byte{0x30, 0xe9, 0x07, 0xff, 0xff}},
+		{"a topic longer than its message", []byte{0x30, 0x08, 0xff, 0xff}},
+		{"a large message that is cut off", append([]byte{0x32, 0xe9, 0x07, 0x03, 0xe8}, make([]byte, 995)...)},
+		{"a message too short for a topic", []byte{0x30, 0x01, 0x00}},
+		{"a message too short for its identifier", []byte{0x32, 0x04, 0x00, 0x01, 'a', 0x00}},
+		{"a quality that does not exist", []byte{0x36, 0x05, 0x00, 0x01, 'a', 0x00, 0x01}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,7 +264,7 @@ func TestGuardGivesUpOnNonsense(t *testing.T) {
 			go func() { far.Write(tt.wire); far.Write(make([]byte, 70_000)) }()
 			defer near.Close()
 			defer far.Close()
-			g := newGuard(near, 1000, func(string, int) {})
+			g := newGuard(near, 1000, func(publication) {}, func() {})
 			if n, err := g.Read(make([]byte, 10)); err == nil || errors.Is(err, io.EOF) || n != 0 {
 				t.Errorf("read %d bytes and error %v, want a refusal", n, err)
 			}
@@ -260,7 +290,11 @@ func FuzzGuard(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		conn := &canned{}
 		conn.in.Reset(wire)
-		passed, _ := io.ReadAll(newGuard(conn, limit, func(string, int) {}))
+		passed, _ := io.ReadAll(newGuard(conn, limit, func(p publication) {
+			if len(p.topic)+len(p.payload) > limit && !p.oversize || p.oversize && len(p.payload) > 0 {
+				t.Errorf("a message of %d bytes was taken", p.size)
+			}
+		}, func() {}))
 		// Whatever came through must be packets within the limit, the last of
 		// which may be cut off.
 		for len(passed) > 1 {
@@ -269,8 +303,8 @@ func FuzzGuard(f *testing.F) {
 				size |= int(passed[head]&0x7f) << (7 * (head - 1))
 				more = passed[head] >= 0x80
 			}
-			if size > limit {
-				t.Fatalf("a packet of %d bytes came through", size)
+			if size > limit || passed[0]>>4 == publishType {
+				t.Fatalf("a packet of type %d and %d bytes came through", passed[0]>>4, size)
 			}
 			passed = passed[min(len(passed), head+size):]
 		}

@@ -50,7 +50,9 @@ func (a *App) openSources() error {
 		return fmt.Errorf("bind devices: %w", err)
 	}
 	for _, bus := range c.Buses {
-		s, err := drivers.Open(bus, bindings[bus.ID], drivers.Options{Log: a.log.With("component", "driver", "bus", bus.ID), Dial: a.o.Dial})
+		s, err := drivers.Open(bus, bindings[bus.ID], drivers.Options{
+			Log: a.log.With("component", "driver", "bus", bus.ID), Dial: a.o.Dial, Settled: a.pipeline.Settle,
+		})
 		if err != nil {
 			return fmt.Errorf("bus %s: %w", bus.ID, err)
 		}

@@ -1,0 +1,49 @@
+package mqtt
+
+import (
+	"net"
+	"syscall"
+	"time"
+)
+
+const (
+	// flowWindow is over how many messages their pace is measured.
+	flowWindow = 256
+	// fastFlow is how many messages a second make it worth their while to wait
+	// for each other: what is saved then is most of the time on the processor.
+	fastFlow = 30_000
+)
+
+// flow measures how fast messages come.
+type flow struct {
+	fast  bool
+	count int
+	began time.Time
+}
+
+// tick counts a message and returns the time.
+func (f *flow) tick() time.Time {
+	now := time.Now()
+	if f.count++; f.count == flowWindow {
+		f.fast = now.Sub(f.began) < flowWindow*time.Second/fastFlow
+		f.count, f.began = 0, now
+	}
+	return now
+}
+
+// acknowledgeAtOnce asks the kernel not to wait with acknowledging what it has
+// received on conn. Brokers send each small packet by itself and, unless told
+// otherwise, hold the next one back until the one before is acknowledged: a
+// gateway that only listens would hear some messages 40 ms late. The kernel
+// forgets the wish by and by, so it is repeated.
+func acknowledgeAtOnce(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+		})
+	}
+}
