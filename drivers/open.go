@@ -121,7 +121,7 @@ func (s mqttSource) Stats() Stats { return Stats{MQTT: new(s.Client.Stats())} }
 func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 	c := mqtt.Config{
 		Broker: b.MQTT, ClientID: b.ClientID, Username: b.Username, Password: b.Password,
-		QoS: 1, KeepAlive: b.KeepAlive, Link: binding.Link,
+		QoS: 1, Persistent: b.Persistent, KeepAlive: b.KeepAlive, Link: binding.Link,
 	}
 	if b.QoS != nil {
 		c.QoS = byte(*b.QoS)

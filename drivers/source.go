@@ -48,7 +48,8 @@ type Bus struct {
 	Username     string        `yaml:"username"`
 	Password     string        `yaml:"password,secret"` // only as ${ENV}
 	PasswordFile string        `yaml:"password_file,file"`
-	QoS          *int          `yaml:"qos"` // default 1
+	QoS          *int          `yaml:"qos"`        // default 1
+	Persistent   bool          `yaml:"persistent"` // the broker keeps for us what comes while we are away
 	KeepAlive    time.Duration `yaml:"keep_alive"`
 	TLS          TLS           `yaml:"tls"` // of MQTT and of Modbus TCP
 }

@@ -18,9 +18,9 @@
 // When the connection is lost the last values are left alone and go stale by
 // their age, while the link points say at once that nothing can be heard.
 //
-// The package publishes nothing and keeps nothing across a restart. Sessions
-// are clean: a gateway that was away must not be handed hours of old messages
-// as if they were news.
+// The package publishes nothing and keeps nothing across a restart. Unless the
+// site says otherwise sessions are clean: a gateway that was away must not be
+// handed hours of old messages as if they were news.
 package mqtt
 
 import (
@@ -29,6 +29,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/url"
@@ -47,11 +48,14 @@ type Config struct {
 	Password string
 	// QoS is 0 or 1. With 2 a message could not come twice, which does no harm
 	// to samples.
-	QoS       byte
-	KeepAlive time.Duration    // time between two pings on a quiet line; default 30s
-	TLS       *tls.Config      // for mqtts; nil for the system's authorities
-	Link      gateway.PointRef // of the line itself; NoPoint for none
-	Devices   []Device
+	QoS byte
+	// Persistent asks the broker to keep the session: what is published while the
+	// gateway is away comes when it is back. Its devices had better say when.
+	Persistent bool
+	KeepAlive  time.Duration    // time between two pings on a quiet line; default 30s
+	TLS        *tls.Config      // for mqtts; nil for the system's authorities
+	Link       gateway.PointRef // of the line itself; NoPoint for none
+	Devices    []Device
 }
 
 // Device is one source of one facility.
@@ -78,18 +82,23 @@ type Options struct {
 }
 
 // Stats are counters since Run began. Every message received is counted in one
-// of Decoded, BadPayload, Unknown and Dropped, or is still Queued; one that was
-// too large is counted in Oversize besides.
+// of Decoded, BadPayload, Unknown, Dropped and Repeated, or is still Queued; one
+// that was too large is counted in Oversize besides.
 type Stats struct {
 	Connected  bool
 	Granted    int    // subscriptions in force
 	Refused    int    // subscriptions the broker does not let us have
 	Reconnects uint64 // connections made after the first one
+	Renewed    uint64 // subscriptions made again because nothing came
+	// Rival is whether connections end so soon and so often that another client
+	// must be using our client id.
+	Rival      bool
 	Received   uint64
 	Decoded    uint64 // valid JSON, whatever its values were worth
 	BadPayload uint64 // not JSON, or too large to be taken
 	Unknown    uint64 // on topics of no configured device
 	Dropped    uint64 // pushed out of the full queue by newer ones
+	Repeated   uint64 // sent again by the broker though they had been taken
 	Oversize   uint64
 	Retained   uint64
 	Queued     int
@@ -115,15 +124,18 @@ type Client struct {
 	address string // host:port
 	secure  bool
 	devices []*device
+	watches []*watch // owned by the delivering goroutine once it runs
 
-	queue queue
-	wake  chan struct{} // something is queued, or the line has changed
-	dues  dues
-	line  atomic.Pointer[line] // nil until the first attempt to connect ended
+	queue  queue
+	wake   chan struct{} // something is queued, or the line has changed
+	dues   dues
+	silent chan []string        // subscriptions to be renewed
+	line   atomic.Pointer[line] // nil until the first attempt to connect ended
 
 	mu     sync.Mutex // guards what follows
 	topics *switchboard
 	named  map[string]bool // strangers already logged
+	recent recent
 
 	denied map[string]bool // filters already logged as refused; owned by the connecting goroutine
 
@@ -136,6 +148,8 @@ type Client struct {
 
 	sessions, received, decoded, badPayload atomic.Uint64
 	unknown, dropped, oversize, retained    atomic.Uint64
+	renewed, repeated                       atomic.Uint64
+	rival                                   atomic.Int64 // when one was last suspected, as gateway.Instant
 }
 
 // New checks c and prepares everything but the connection. The error names all
@@ -157,6 +171,7 @@ func New(c Config, o Options) (*Client, error) {
 		address: address, secure: secure,
 		queue: queue{maxCount: max(queueMessages, 2*len(c.Devices)), maxBytes: queueBytes},
 		wake:  make(chan struct{}, 1), dues: dues{wake: make(chan struct{}, 1)},
+		silent: make(chan []string, 1), recent: recent{seed: maphash.MakeSeed()},
 		named: make(map[string]bool), denied: make(map[string]bool),
 	}
 	if m.dial == nil {
@@ -176,7 +191,7 @@ func New(c Config, o Options) (*Client, error) {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	m.topics = topics
+	m.topics, m.watches = topics, newWatches(m.devices)
 	return m, errors.Join(errs...)
 }
 
@@ -204,6 +219,11 @@ func splitBroker(broker string) (address string, secure bool, errs []error) {
 // nil. It gives samples to emit in batches that are only lent; emit may block.
 func (c *Client) Run(ctx context.Context, emit func([]gateway.Sample)) error {
 	c.started = gateway.InstantOf(time.Now())
+	for _, filter := range c.topics.filters {
+		if Shared(filter) {
+			c.log.Warn("shared subscription: messages may come in another order than they were sent, and none that the broker keeps", "topic", filter)
+		}
+	}
 	delivered, settled := make(chan struct{}), make(chan struct{})
 	var parts sync.WaitGroup
 	parts.Go(func() { c.stayConnected(ctx, settled) })
@@ -224,7 +244,10 @@ func (c *Client) Stats() Stats {
 	s := Stats{
 		Received: c.received.Load(), Decoded: c.decoded.Load(), BadPayload: c.badPayload.Load(),
 		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Oversize: c.oversize.Load(),
-		Retained: c.retained.Load(), Queued: c.queue.len(),
+		Retained: c.retained.Load(), Queued: c.queue.len(), Renewed: c.renewed.Load(), Repeated: c.repeated.Load(),
+	}
+	if at := gateway.Instant(c.rival.Load()); !at.IsZero() {
+		s.Rival = gateway.InstantOf(time.Now()).Sub(at) < rivalPeriod
 	}
 	if n := c.sessions.Load(); n > 1 {
 		s.Reconnects = n - 1
@@ -252,6 +275,7 @@ func (c *Client) take(p publication, now time.Time) {
 	}
 	c.mu.Lock()
 	f := c.topics.feed(p.topic)
+	repeated := c.config.Persistent && p.receipt.kind != 0 && c.recent.repeated(p)
 	c.mu.Unlock()
 	if f == nil {
 		c.unknown.Add(1)
@@ -260,7 +284,7 @@ func (c *Client) take(p publication, now time.Time) {
 		return
 	}
 	m := c.queue.blank()
-	m.feed, m.retained, m.receipt, m.at = f, p.retained, p.receipt, gateway.InstantOf(now)
+	m.feed, m.repeated, m.retained, m.receipt, m.at = f, repeated, p.retained, p.receipt, gateway.InstantOf(now)
 	m.payload = append(m.payload, p.payload...)
 	for _, old := range c.queue.push(m) {
 		c.dropped.Add(1)

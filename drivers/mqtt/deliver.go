@@ -29,11 +29,17 @@ func (c *Client) deliver(ctx context.Context, emit func([]gateway.Sample)) {
 		c.samples = c.samples[:0]
 		if l := c.line.Load(); check || l != c.seen {
 			now := time.Now()
+			if l != c.seen {
+				for _, w := range c.watches {
+					w.restart(gateway.InstantOf(now))
+				}
+			}
 			all := now.Sub(told) >= linkPeriod
 			if all {
 				told = now
 			}
 			c.samples, c.seen = c.appendLinks(c.samples, l, gateway.InstantOf(now), all), l
+			c.renewSilent(l, gateway.InstantOf(now))
 		}
 		batch = c.queue.take(batch[:0], batchMessages)
 		c.deliverBatch(batch, emit)
@@ -49,6 +55,10 @@ func (c *Client) deliver(ctx context.Context, emit func([]gateway.Sample)) {
 // batch. From then on the messages are owed their acknowledgement.
 func (c *Client) deliverBatch(batch []*message, emit func([]gateway.Sample)) {
 	for _, m := range batch {
+		if m.repeated {
+			c.repeated.Add(1)
+			continue
+		}
 		for _, d := range m.feed.devices {
 			if !m.retained {
 				d.heard = m.at

@@ -11,6 +11,7 @@ type message struct {
 	feed     *feed
 	payload  []byte // empty for a message that was too large to take
 	retained bool
+	repeated bool            // taken before: only its receipt is owed
 	at       gateway.Instant // when it came
 	receipt  receipt
 

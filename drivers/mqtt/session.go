@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/intact-gateway/intact/gateway"
 )
 
 const (
@@ -45,11 +48,19 @@ const (
 	settledPeriod = 10 * time.Second
 )
 
+// More connections than this lost soon after they were made, within a minute,
+// tell of another client with our id; it is suspected for a while then.
+const (
+	rivalLosses = 3
+	rivalPeriod = 5 * time.Minute
+)
+
 // stayConnected makes one connection after the other until ctx ends. The
 // library's own reconnection is not used: it cannot be interrupted and forgets
 // the subscriptions.
 func (c *Client) stayConnected(ctx context.Context, settled <-chan struct{}) {
 	pause, fault := firstPause, ""
+	var short []time.Time // ends of connections that did not last
 	for {
 		began := time.Now()
 		err := c.session(ctx, settled)
@@ -65,6 +76,11 @@ func (c *Client) stayConnected(ctx context.Context, settled <-chan struct{}) {
 			now, limit, fault = "connection to the broker lost", refusedPause, ""
 			if lasted >= settledPeriod {
 				pause = firstPause
+				break
+			}
+			short = append(slices.DeleteFunc(short, func(t time.Time) bool { return time.Since(t) > time.Minute }), time.Now())
+			if len(short) > rivalLosses {
+				c.suspectRival()
 			}
 		case turnedAway(err):
 			now, pause, limit = "broker turns us away", refusedPause, refusedPause
@@ -76,6 +92,16 @@ func (c *Client) stayConnected(ctx context.Context, settled <-chan struct{}) {
 		sleep(ctx, min(pause, limit)*time.Duration(80+rand.IntN(40))/100)
 		pause = min(2*pause, limit)
 	}
+}
+
+// suspectRival says that somebody else uses our name, once in a while.
+func (c *Client) suspectRival() {
+	now := gateway.InstantOf(time.Now())
+	if was := gateway.Instant(c.rival.Swap(int64(now))); !was.IsZero() && now.Sub(was) < rivalPeriod {
+		return
+	}
+	c.log.Error("the broker keeps throwing us out: another client seems to use the same client id",
+		"client_id", c.config.ClientID, "hint", "give each gateway a client_id of its own and see that only one runs")
 }
 
 // turnedAway reports whether the broker answered and said no.
@@ -114,7 +140,11 @@ func (c *Client) session(ctx context.Context, settled <-chan struct{}) error {
 		return fmt.Errorf("connect to %s: %w", c.address, err)
 	}
 	defer client.Disconnect(farewell)
-	c.sessions.Add(1)
+	if c.sessions.Add(1); !connecting.(*paho.ConnectToken).SessionPresent() {
+		c.mu.Lock()
+		c.recent.forget()
+		c.mu.Unlock()
+	}
 	err := c.serve(ctx, client, lost)
 	if ctx.Err() != nil {
 		select {
@@ -156,7 +186,7 @@ func (c *Client) clientOptions() *paho.ClientOptions {
 	// Unless told the version, the library answers a refusal by trying again
 	// with an older one, which doubles failed logins.
 	o.SetProtocolVersion(4)
-	o.SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
+	o.SetCleanSession(!c.config.Persistent).SetAutoReconnect(false).SetConnectRetry(false)
 	o.SetConnectTimeout(connectTimeout).SetWriteTimeout(writeTimeout)
 	o.SetKeepAlive(c.config.KeepAlive).SetPingTimeout(min(c.config.KeepAlive, 10*time.Second))
 	return o
@@ -198,13 +228,17 @@ func (c *Client) serve(ctx context.Context, client paho.Client, lost <-chan erro
 	retry := time.NewTicker(retryRefused)
 	defer retry.Stop()
 	for {
-		c.line.Store(&line{connected: true, refused: asSet(refused)})
-		c.signal()
+		c.connected(refused)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-lost:
 			return err
+		case silent := <-c.silent:
+			if refused, err = c.renew(ctx, client, silent, refused); err != nil {
+				return err
+			}
+			continue
 		case <-retry.C:
 		}
 		if len(refused) == 0 {
@@ -219,6 +253,27 @@ func (c *Client) serve(ctx context.Context, client paho.Client, lost <-chan erro
 		}
 		refused = still
 	}
+}
+
+// connected says that the line is up but for the refused subscriptions, if that
+// is news.
+func (c *Client) connected(refused []string) {
+	now := &line{connected: true, refused: asSet(refused)}
+	if was := c.line.Load(); was == nil || !was.connected || !maps.Equal(was.refused, now.refused) {
+		c.line.Store(now)
+		c.signal()
+	}
+}
+
+// renew asks again for subscriptions under which nothing comes, and returns all
+// that are refused by then.
+func (c *Client) renew(ctx context.Context, client paho.Client, silent, refused []string) ([]string, error) {
+	c.log.Warn("nothing comes under these subscriptions: asking for them again", "topics", silent)
+	more, err := c.subscribe(ctx, client, silent)
+	c.renewed.Add(uint64(len(silent)))
+	refused = append(slices.Clone(refused), more...)
+	slices.Sort(refused)
+	return slices.Compact(refused), err
 }
 
 // subscribe asks for the filters and returns those that the broker denies. The

@@ -9,6 +9,10 @@ import (
 // placeholder stands for the name of a device in a topic.
 const placeholder = "{device}"
 
+// sharePrefix begins the topic of a shared subscription. The protocol has them
+// from version 5 on; mosquitto, EMQX and others offer them to all.
+const sharePrefix = "$share/"
+
 // maxFeeds bounds how many topics are remembered beyond those that the site
 // names; a wildcard lets a broker invent any number of them.
 const maxFeeds = 10_000
@@ -56,9 +60,9 @@ func newSwitchboard(devices []*device) (*switchboard, error) {
 			asked[filter] = true
 			s.filters = append(s.filters, filter)
 		}
-		if strings.Contains(d.Topic, placeholder) && !patterns[d.Topic] {
-			patterns[d.Topic] = true
-			s.patterns = append(s.patterns, d.Topic)
+		if _, pattern, _ := splitShare(d.Topic); strings.Contains(pattern, placeholder) && !patterns[pattern] {
+			patterns[pattern] = true
+			s.patterns = append(s.patterns, pattern)
 		}
 		if strings.ContainsAny(topic, "+#") {
 			s.wild = append(s.wild, wildcard{filter: topic, device: d})
@@ -80,8 +84,9 @@ func newSwitchboard(devices []*device) (*switchboard, error) {
 // resolveTopic returns the topic of the device called name, which may still
 // hold wildcards, and the filter under which the broker is asked for it.
 func resolveTopic(pattern, name string) (topic, filter string, err error) {
-	if strings.HasPrefix(pattern, "$share/") {
-		return "", "", fmt.Errorf("topic %q: a shared subscription gives part of the messages to others", pattern)
+	group, pattern, err := splitShare(pattern)
+	if err != nil {
+		return "", "", err
 	}
 	levels := strings.Split(pattern, "/")
 	for i, level := range levels {
@@ -98,13 +103,32 @@ func resolveTopic(pattern, name string) (topic, filter string, err error) {
 		return "", "", fmt.Errorf("topic of %d bytes: want 1 to 65535", len(filter))
 	}
 	if !strings.Contains(pattern, placeholder) {
-		return pattern, filter, nil
+		return pattern, group + filter, nil
 	}
 	if name == "" || strings.ContainsAny(name, "/+#\x00") {
 		return "", "", fmt.Errorf("topic %q: %q cannot stand for %s", pattern, name, placeholder)
 	}
-	return strings.ReplaceAll(pattern, placeholder, name), filter, nil
+	return strings.ReplaceAll(pattern, placeholder, name), group + filter, nil
 }
+
+// splitShare takes the group off a shared subscription: "$share/gateways/a/b"
+// asks for those messages on a/b that the broker gives to no other client of the
+// group. Messages carry the plain topic.
+func splitShare(pattern string) (group, rest string, err error) {
+	if !strings.HasPrefix(pattern, sharePrefix) {
+		return "", pattern, nil
+	}
+	name, rest, _ := strings.Cut(pattern[len(sharePrefix):], "/")
+	if name == "" || rest == "" || strings.ContainsAny(name, "+#{") {
+		return "", "", fmt.Errorf("topic %q: want $share/group/topic", pattern)
+	}
+	return sharePrefix + name + "/", rest, nil
+}
+
+// Shared reports whether the topic is that of a shared subscription. Its
+// messages may come in another order than they were sent, and none that the
+// broker keeps comes at all.
+func Shared(topic string) bool { return strings.HasPrefix(topic, sharePrefix) }
 
 // feed returns where a message on topic goes, or nil if nobody listens to it.
 func (s *switchboard) feed(name []byte) *feed {

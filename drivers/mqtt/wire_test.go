@@ -106,7 +106,7 @@ func TestSwitchboardForgetsNothingItMustKeepAndRemembersNoMore(t *testing.T) {
 
 func TestTopicsThatCannotBeSubscribed(t *testing.T) {
 	for _, d := range []Device{
-		{Topic: ""}, {Topic: "a/#/b"}, {Topic: "a+/b"}, {Topic: "a/b#"}, {Topic: "a\x00"}, {Topic: "$share/g/a"},
+		{Topic: ""}, {Topic: "a/#/b"}, {Topic: "a+/b"}, {Topic: "a/b#"}, {Topic: "a\x00"}, {Topic: "$share/g"}, {Topic: "$share//a"}, {Topic: "$share/+/a"}, {Topic: "$share/g/a+"},
 		{Topic: "a/{device}"}, {Topic: "a/{device}", Name: "x/y"}, {Topic: "a/{device}", Name: "+"},
 		{Topic: strings.Repeat("a", 65536)},
 	} {

@@ -143,6 +143,16 @@ func (b *Broker) Disconnect() {
 	}
 }
 
+// Forget drops every subscription without telling anybody, as some brokers do
+// when their access list changes. The connections stay.
+func (b *Broker) Forget() {
+	for id, client := range b.server.Clients.GetAll() {
+		for filter := range client.State.Subscriptions.GetAll() {
+			b.server.Topics.Unsubscribe(filter, id)
+		}
+	}
+}
+
 // Close throws everybody out and frees the port. Whatever was retained is gone.
 func (b *Broker) Close() error {
 	b.mu.Lock()
