@@ -166,6 +166,7 @@ func (p *Profile) mqttPoints(refs []gateway.PointRef) []mqtt.Point {
 		m := mqtt.Point{
 			Ref: refs[i], Path: pt.Path, Kind: kind,
 			Scale: *pt.Scale, Offset: pt.Offset, Invert: pt.Invert, NA: pt.NA, Range: pt.Range,
+			MaxAge: pt.MaxAge,
 		}
 		if kind == gateway.Enum && len(pt.Enum) > 0 {
 			m.Names = make(map[string]float64, len(pt.Enum))

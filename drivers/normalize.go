@@ -28,6 +28,7 @@ const (
 const (
 	defaultMaxGap = 8
 	minMaxAge     = 10 * time.Second
+	defaultSkew   = 5 * time.Minute
 )
 
 // Normalize fills in what the profile leaves to the defaults. It is meant for a

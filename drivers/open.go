@@ -1,6 +1,7 @@
 package drivers
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -142,7 +143,9 @@ func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 			return nil, fmt.Errorf("facility %s: profile %s speaks modbus, bus %s mqtt", d.Facility, d.Profile.Name, b.ID)
 		}
 		c.Devices = append(c.Devices, mqtt.Device{
-			Topic: d.Topic, Name: d.Name, Points: d.Profile.mqttPoints(d.Points), Link: d.Link, Expect: d.Expect,
+			Topic: d.Topic, Name: d.Name, Points: d.Profile.mqttPoints(d.Points), Link: d.Link,
+			Expect: cmp.Or(d.Expect, d.Profile.ExpectEvery), Stamp: d.Profile.Time.mqtt(),
+			Birth: (*mqtt.Sign)(d.Profile.Birth), Death: (*mqtt.Sign)(d.Profile.Death),
 		})
 	}
 	client, err := mqtt.New(c, mqtt.Options{Log: o.Log, Dial: o.Dial, Settled: o.Settled})
@@ -150,6 +153,14 @@ func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 		return nil, err
 	}
 	return mqttSource{client}, nil
+}
+
+// mqtt returns where the driver finds the time, or nil.
+func (s *Stamp) mqtt() *mqtt.Stamp {
+	if s == nil {
+		return nil
+	}
+	return &mqtt.Stamp{Path: s.Path, Format: s.Format, MaxSkew: cmp.Or(s.MaxSkew, defaultSkew)}
 }
 
 // load reads the files. It returns nil if none is named.

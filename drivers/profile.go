@@ -30,7 +30,14 @@ type Profile struct {
 	Periods  Periods       `yaml:"periods"`
 	Quirks   Quirks        `yaml:"quirks"`
 	Points   []Point       `yaml:"points,keyed,required"`
-	Samples  []Vector      `yaml:"samples"`
+
+	// MQTT.
+	ExpectEvery time.Duration `yaml:"expect_every"` // how often a message comes at the latest; a site may set it with expect:
+	Time        *Stamp        `yaml:"time"`         // when a message says that it was made
+	Birth       *Sign         `yaml:"birth"`        // by which a device says that it is there
+	Death       *Sign         `yaml:"death"`        // by which it, or its will, says that it is gone
+
+	Samples []Vector `yaml:"samples"`
 }
 
 // Defaults are taken by every point of the profile that does not say otherwise.
@@ -61,6 +68,20 @@ type Periods struct {
 	Fast   time.Duration `yaml:"fast"`   // default 1s
 	Normal time.Duration `yaml:"normal"` // default 5s; a site may set it with every:
 	Slow   time.Duration `yaml:"slow"`   // default 1m
+}
+
+// Stamp is where in a JSON payload the time stands.
+type Stamp struct {
+	Path    string        `yaml:"path,required"`
+	Format  string        `yaml:"format,required"` // unix, unix_ms or rfc3339
+	MaxSkew time.Duration `yaml:"max_skew"`        // how far it may be off before it is doubted; default 5min
+}
+
+// Sign is a message that says whether a device is there.
+type Sign struct {
+	Topic   string `yaml:"topic,required"` // of its own; ./ and ../ begin one below or beside the topic of the device
+	Path    string `yaml:"path"`           // into a JSON payload; the whole payload if left out
+	Payload string `yaml:"payload"`        // what must stand there; anything if left out
 }
 
 // Point is one value of a device model: where it is found and what it means.

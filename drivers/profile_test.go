@@ -166,6 +166,8 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		}, "points.energy.kind", "u16 or u32"},
 		{func(p *drivers.Profile) { p.Points[6].NA = []int64{0x10000} }, "points.errors.na[0]", "does not fit"},
 		{func(p *drivers.Profile) { p.Limits.MaxRegs = 1; p.Points[5].Name = "energy"; p.Points[0].Type = "u16" }, "points.energy.type", "2 registers"},
+		{func(p *drivers.Profile) { p.Time = &drivers.Stamp{} }, "time", "Modbus profile"},
+		{func(p *drivers.Profile) { p.Birth = &drivers.Sign{} }, "birth", "Modbus profile"},
 		{func(p *drivers.Profile) { p.Samples[0].Want = nil }, "samples[0].want", "nothing"},
 		{func(p *drivers.Profile) { p.Samples[0].Want["flows"] = 1 }, "samples[0].want.flows", "flows"},
 		{func(p *drivers.Profile) { p.Samples[0].Hex = "4148 x" }, "samples[0].hex", "hexadecimal"},
@@ -189,6 +191,15 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		"points.leak.bits":    func(p *drivers.Profile) { p.Points[0].Bits = "1-2" },
 		"defaults.table":      func(p *drivers.Profile) { p.Defaults.Table = "coil" },
 		"samples[0].json":     func(p *drivers.Profile) { p.Samples[0].JSON = "{" },
+		"time.format":         func(p *drivers.Profile) { p.Time = &drivers.Stamp{Path: "ts", Format: "iso"} },
+		"time.path":           func(p *drivers.Profile) { p.Time = &drivers.Stamp{Path: "a..b", Format: "unix"} },
+		"time.max_skew":       func(p *drivers.Profile) { p.Time = &drivers.Stamp{Path: "ts", Format: "unix", MaxSkew: 1} },
+		"expect_every":        func(p *drivers.Profile) { p.ExpectEvery = time.Millisecond },
+		"birth.topic":         func(p *drivers.Profile) { p.Birth = &drivers.Sign{Payload: "Online"} },
+		"death.path":          func(p *drivers.Profile) { p.Death = &drivers.Sign{Topic: "../LWT", Path: ".."} },
+		"death": func(p *drivers.Profile) {
+			p.Birth, p.Death = &drivers.Sign{Topic: "../LWT"}, &drivers.Sign{Topic: "../LWT"}
+		},
 	} {
 		p := sensor()
 		change(p)
@@ -213,6 +224,7 @@ func TestEveryMistakeInABusIsFound(t *testing.T) {
 		"tcp":           {ID: "b1", TCP: "10.0.0.7"},
 		"client_id":     {ID: "b1", MQTT: "mqtt://broker:1883"},
 		"qos":           {ID: "b1", MQTT: "mqtt://broker:1883", ClientID: "gw", QoS: new(2)},
+		"persistent":    {ID: "b1", MQTT: "mqtt://broker:1883", ClientID: "gw", QoS: new(0), Persistent: true},
 		"tls":           {ID: "b1", MQTT: "mqtts://broker:8883", ClientID: "gw", TLS: drivers.TLS{Cert: "gw.pem"}},
 		"password_file": {ID: "b1", MQTT: "mqtts://broker", ClientID: "gw", Password: "x", PasswordFile: "y"},
 		"mqtt":          {ID: "b1", MQTT: "http://broker", ClientID: "gw"},

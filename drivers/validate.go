@@ -41,6 +41,7 @@ func (p *Profile) Validate(report gateway.Report) {
 	}
 	p.validateDefaults(report.At("defaults"))
 	p.validateLimits(report)
+	p.validateMQTT(report)
 	if len(p.Points) == 0 {
 		report("points", "the profile has no points", "")
 	}

@@ -68,6 +68,9 @@ type Device struct {
 	// times as long, the device is not reached. 0 for devices that send on
 	// events only.
 	Expect time.Duration
+	Stamp  *Stamp // when its messages say that they were made; nil if they do not
+	Birth  *Sign  // of being there; nil for none
+	Death  *Sign  // of being gone; nil for none
 }
 
 // Options are what a Client needs from its surroundings. The zero value logs to
@@ -101,6 +104,8 @@ type Stats struct {
 	Repeated   uint64 // sent again by the broker though they had been taken
 	Oversize   uint64
 	Retained   uint64
+	Misdated   uint64 // with a time that cannot be read, or is off by more than allowed
+	Outdated   uint64 // with values too old to count
 	Queued     int
 }
 
@@ -148,7 +153,7 @@ type Client struct {
 
 	sessions, received, decoded, badPayload atomic.Uint64
 	unknown, dropped, oversize, retained    atomic.Uint64
-	renewed, repeated                       atomic.Uint64
+	renewed, repeated, misdated, outdated   atomic.Uint64
 	rival                                   atomic.Int64 // when one was last suspected, as gateway.Instant
 }
 
@@ -185,7 +190,11 @@ func New(c Config, o Options) (*Client, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("topic %q: %w", d.Topic, err))
 		}
-		m.devices = append(m.devices, &device{Device: d, decoder: decoder})
+		stamp, err := newStamp(d.Stamp)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("topic %q: %w", d.Topic, err))
+		}
+		m.devices = append(m.devices, &device{Device: d, decoder: decoder, stamp: stamp})
 	}
 	topics, err := newSwitchboard(m.devices)
 	if err != nil {
@@ -245,6 +254,7 @@ func (c *Client) Stats() Stats {
 		Received: c.received.Load(), Decoded: c.decoded.Load(), BadPayload: c.badPayload.Load(),
 		Unknown: c.unknown.Load(), Dropped: c.dropped.Load(), Oversize: c.oversize.Load(),
 		Retained: c.retained.Load(), Queued: c.queue.len(), Renewed: c.renewed.Load(), Repeated: c.repeated.Load(),
+		Misdated: c.misdated.Load(), Outdated: c.outdated.Load(),
 	}
 	if at := gateway.Instant(c.rival.Load()); !at.IsZero() {
 		s.Rival = gateway.InstantOf(time.Now()).Sub(at) < rivalPeriod

@@ -61,9 +61,13 @@ func (c *Client) deliverBatch(batch []*message, emit func([]gateway.Sample)) {
 		}
 		for _, d := range m.feed.devices {
 			if !m.retained {
-				d.heard = m.at
+				d.heard, d.gone = m.at, false
 				c.samples = c.appendLink(c.samples, d, c.seen, m.at, false)
 			}
+		}
+		for _, s := range m.feed.signs {
+			s.heed(m)
+			c.samples = c.appendLink(c.samples, s.device, c.seen, m.at, false)
 		}
 		c.decode(m)
 	}
@@ -81,16 +85,14 @@ func (c *Client) deliverBatch(batch []*message, emit func([]gateway.Sample)) {
 func (c *Client) decode(m *message) {
 	valid := true
 	for _, d := range m.feed.devices {
+		if d.superseded(m) {
+			continue
+		}
 		begin := len(c.samples)
 		samples, ok := d.decoder.Decode(c.samples, m.payload, m.at)
 		c.samples, valid = samples, valid && ok
-		if !m.retained {
-			continue
-		}
-		for i := range c.samples[begin:] {
-			if s := &c.samples[begin+i]; s.Quality == gateway.Good {
-				s.Quality = gateway.Uncertain
-			}
+		if ok && (m.retained || d.stamp != nil) {
+			c.age(d, m, samples[begin:])
 		}
 	}
 	if valid {

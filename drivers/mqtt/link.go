@@ -43,20 +43,26 @@ type device struct {
 	decoder *Decoder
 	filter  string // under which the broker is asked for it
 
+	stamp *stamp // nil for a device that does not say the time
+
 	heard gateway.Instant // when its last live message came
+	said  gateway.Instant // the newest time it has said
+	born  bool            // its birth was the last sign
+	gone  bool            // its will has been read, and nothing has come since
 	reach reach
 }
 
 // reached tells whether the device can be heard at now.
 //
 // A device that owes no messages and never sent one stays unheard: its silence
-// proves nothing, and a retained message is no sign of life.
+// proves nothing, and a retained message is no sign of life unless it is meant as
+// one.
 func (d *device) reached(l *line, started, now gateway.Instant) reach {
-	never := d.heard.IsZero()
+	never := d.heard.IsZero() && !d.born
 	switch {
-	case l == nil, never && d.Expect == 0:
+	case l == nil, never && d.Expect == 0 && !d.gone:
 		return unheard
-	case !l.connected, l.refused[d.filter]:
+	case !l.connected, l.refused[d.filter], d.gone:
 		return cut
 	case d.Expect == 0:
 		return linked

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -31,6 +32,9 @@ type Point struct {
 	// Names are the numbers of the states that a device may send by name, such
 	// as "inspection". Upper and lower case are the same.
 	Names map[string]float64
+	// MaxAge is how old a value may be, by the time its message says, to count at
+	// all; 0 for any age.
+	MaxAge time.Duration
 	// Gate makes the point count only while another point of the same message
 	// lies within bounds.
 	Gate *Gate

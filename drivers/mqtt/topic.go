@@ -3,6 +3,7 @@ package mqtt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,16 +22,18 @@ const maxFeeds = 10_000
 // also the line in which messages of that topic wait.
 type feed struct {
 	topic   string
-	devices []*device
+	devices []*device // that say their values here
+	signs   []*sign   // that are given here
 
 	oldest, newest *message // owned by the queue
 	queued         int
 }
 
-// wildcard is a device that listens to a whole family of topics.
+// wildcard is a device whose values or signs come on a whole family of topics.
 type wildcard struct {
 	filter string
 	device *device
+	sign   *sign // nil for the values
 }
 
 // switchboard knows which devices each topic feeds. It compares topics level by
@@ -38,6 +41,7 @@ type wildcard struct {
 // means anything. It is not safe for concurrent use.
 type switchboard struct {
 	filters  []string // what to ask of the broker, each once
+	asked    map[string]bool
 	feeds    map[string]*feed
 	wild     []wildcard
 	patterns []string // topics with a placeholder
@@ -46,39 +50,68 @@ type switchboard struct {
 
 // newSwitchboard connects the devices to their topics.
 func newSwitchboard(devices []*device) (*switchboard, error) {
-	s := &switchboard{feeds: make(map[string]*feed), room: maxFeeds}
+	s := &switchboard{feeds: make(map[string]*feed), asked: make(map[string]bool), room: maxFeeds}
 	var errs []error
-	asked, patterns := make(map[string]bool), make(map[string]bool)
 	for _, d := range devices {
-		topic, filter, err := resolveTopic(d.Topic, d.Name)
+		filter, err := s.connect(d, d.Topic, nil)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		d.filter = filter
-		if !asked[filter] {
-			asked[filter] = true
-			s.filters = append(s.filters, filter)
-		}
-		if _, pattern, _ := splitShare(d.Topic); strings.Contains(pattern, placeholder) && !patterns[pattern] {
-			patterns[pattern] = true
-			s.patterns = append(s.patterns, pattern)
-		}
-		if strings.ContainsAny(topic, "+#") {
-			s.wild = append(s.wild, wildcard{filter: topic, device: d})
-			continue
-		}
-		f := s.feeds[topic]
-		if f == nil {
-			f = &feed{topic: topic}
-			s.feeds[topic] = f
-		}
-		f.devices = append(f.devices, d)
+		errs = append(errs, s.connectSign(d, d.Birth, true), s.connectSign(d, d.Death, false))
 	}
 	for topic, f := range s.feeds {
-		f.devices = append(f.devices, s.listeners(topic)...)
+		s.addWild(f, topic)
 	}
 	return s, errors.Join(errs...)
+}
+
+// connectSign connects d to the topic of a sign, if it gives any.
+func (s *switchboard) connectSign(d *device, of *Sign, alive bool) error {
+	if of == nil {
+		return nil
+	}
+	made, err := newSign(d, of, alive)
+	if err != nil {
+		return err
+	}
+	topic, err := signTopic(d.Topic, of.Topic)
+	if err == nil {
+		_, err = s.connect(d, topic, made)
+	}
+	return err
+}
+
+// connect connects d, or one of its signs, to a topic. It returns under which
+// filter the broker is asked for it.
+func (s *switchboard) connect(d *device, pattern string, by *sign) (filter string, err error) {
+	topic, filter, err := resolveTopic(pattern, d.Name)
+	if err != nil {
+		return "", err
+	}
+	if !s.asked[filter] {
+		s.asked[filter] = true
+		s.filters = append(s.filters, filter)
+	}
+	if _, plain, _ := splitShare(pattern); strings.Contains(plain, placeholder) && !slices.Contains(s.patterns, plain) {
+		s.patterns = append(s.patterns, plain)
+	}
+	if strings.ContainsAny(topic, "+#") {
+		s.wild = append(s.wild, wildcard{filter: topic, device: d, sign: by})
+		return filter, nil
+	}
+	f := s.feeds[topic]
+	if f == nil {
+		f = &feed{topic: topic}
+		s.feeds[topic] = f
+	}
+	if by != nil {
+		f.signs = append(f.signs, by)
+	} else {
+		f.devices = append(f.devices, d)
+	}
+	return filter, nil
 }
 
 // resolveTopic returns the topic of the device called name, which may still
@@ -136,11 +169,11 @@ func (s *switchboard) feed(name []byte) *feed {
 		return f
 	}
 	topic := string(name)
-	devices := s.listeners(topic)
-	if len(devices) == 0 {
+	f := &feed{topic: topic}
+	s.addWild(f, topic)
+	if len(f.devices)+len(f.signs) == 0 {
 		return nil
 	}
-	f := &feed{topic: topic, devices: devices}
 	if s.room > 0 {
 		s.room--
 		s.feeds[topic] = f
@@ -148,15 +181,17 @@ func (s *switchboard) feed(name []byte) *feed {
 	return f
 }
 
-// listeners returns the devices whose wildcards topic fits.
-func (s *switchboard) listeners(topic string) []*device {
-	var devices []*device
+// addWild adds those to f whose wildcards topic fits.
+func (s *switchboard) addWild(f *feed, topic string) {
 	for _, w := range s.wild {
-		if matches(w.filter, topic) {
-			devices = append(devices, w.device)
+		switch {
+		case !matches(w.filter, topic):
+		case w.sign != nil:
+			f.signs = append(f.signs, w.sign)
+		default:
+			f.devices = append(f.devices, w.device)
 		}
 	}
-	return devices
 }
 
 // stranger returns what an unknown topic should be called: the name of the
