@@ -122,7 +122,7 @@ func (s mqttSource) Stats() Stats { return Stats{MQTT: new(s.Client.Stats())} }
 func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 	c := mqtt.Config{
 		Broker: b.MQTT, ClientID: b.ClientID, Username: b.Username, Password: b.Password,
-		QoS: 1, Persistent: b.Persistent, KeepAlive: b.KeepAlive, Link: binding.Link,
+		QoS: 1, Persistent: b.Persistent, Ignore: b.Discover == ignore, KeepAlive: b.KeepAlive, Link: binding.Link,
 	}
 	if b.QoS != nil {
 		c.QoS = byte(*b.QoS)
@@ -144,7 +144,7 @@ func openMQTT(b Bus, binding Binding, o Options) (Source, error) {
 		}
 		c.Devices = append(c.Devices, mqtt.Device{
 			Topic: d.Topic, Name: d.Name, Points: d.Profile.mqttPoints(d.Points), Link: d.Link,
-			Expect: cmp.Or(d.Expect, d.Profile.ExpectEvery), Stamp: d.Profile.Time.mqtt(),
+			Expect: cmp.Or(d.Expect, d.Profile.ExpectEvery), Stamp: d.Profile.Time.mqtt(), Unread: d.Profile.Auto.MaxPoints,
 			Birth: (*mqtt.Sign)(d.Profile.Birth), Death: (*mqtt.Sign)(d.Profile.Death),
 		})
 	}
@@ -162,6 +162,12 @@ func (s *Stamp) mqtt() *mqtt.Stamp {
 	}
 	return &mqtt.Stamp{Path: s.Path, Format: s.Format, MaxSkew: cmp.Or(s.MaxSkew, defaultSkew)}
 }
+
+// What becomes of devices that speak on {device} topics and are not listed.
+const (
+	hold   = "hold"
+	ignore = "ignore"
+)
 
 // load reads the files. It returns nil if none is named.
 func (t TLS) load() (*tls.Config, error) {

@@ -36,6 +36,7 @@ type Profile struct {
 	Time        *Stamp        `yaml:"time"`         // when a message says that it was made
 	Birth       *Sign         `yaml:"birth"`        // by which a device says that it is there
 	Death       *Sign         `yaml:"death"`        // by which it, or its will, says that it is gone
+	Auto        Auto          `yaml:"auto"`         // what becomes of values that are no points
 
 	Samples []Vector `yaml:"samples"`
 }
@@ -68,6 +69,13 @@ type Periods struct {
 	Fast   time.Duration `yaml:"fast"`   // default 1s
 	Normal time.Duration `yaml:"normal"` // default 5s; a site may set it with every:
 	Slow   time.Duration `yaml:"slow"`   // default 1m
+}
+
+// Auto has the values of a device listed that its profile does not know, so that
+// points can be written for them. It makes no points: those of a site are
+// counted when it starts, and what nobody described cannot be judged.
+type Auto struct {
+	MaxPoints int `yaml:"max_points"` // how many of one device; default none
 }
 
 // Stamp is where in a JSON payload the time stands.

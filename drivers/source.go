@@ -50,6 +50,7 @@ type Bus struct {
 	PasswordFile string        `yaml:"password_file,file"`
 	QoS          *int          `yaml:"qos"`        // default 1
 	Persistent   bool          `yaml:"persistent"` // the broker keeps for us what comes while we are away
+	Discover     string        `yaml:"discover"`   // hold (default) or ignore: devices on {device} topics that are not listed
 	KeepAlive    time.Duration `yaml:"keep_alive"`
 	TLS          TLS           `yaml:"tls"` // of MQTT and of Modbus TCP
 }

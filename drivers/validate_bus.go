@@ -31,7 +31,7 @@ func (b *Bus) kinds() []busKind {
 		{b.TCP, busKind{"tcp", []string{"tls"}, "host:port, such as 10.0.0.20:502"}},
 		{b.RTU, busKind{"rtu", []string{"baud", "frame", "parity", "stop", "rs485", "echo"}, ""}},
 		{b.RTUOverTCP, busKind{"rtu_over_tcp", []string{"baud", "frame", "parity", "stop", "echo"}, "host:port of the converter, such as 10.0.0.7:4001"}},
-		{b.MQTT, busKind{"mqtt", []string{"client_id", "username", "password", "password_file", "qos", "persistent", "keep_alive", "tls"}, ""}},
+		{b.MQTT, busKind{"mqtt", []string{"client_id", "username", "password", "password_file", "qos", "persistent", "discover", "keep_alive", "tls"}, ""}},
 	} {
 		if k.address != "" {
 			kinds = append(kinds, k.busKind)
@@ -89,7 +89,7 @@ func (b *Bus) given() []string {
 	}{
 		{"baud", b.Baud != 0}, {"frame", b.Frame != ""}, {"parity", b.Parity != ""}, {"stop", b.Stop != 0}, {"rs485", b.RS485 != ""}, {"echo", b.Echo},
 		{"client_id", b.ClientID != ""}, {"username", b.Username != ""}, {"password", b.Password != ""},
-		{"password_file", b.PasswordFile != ""}, {"qos", b.QoS != nil}, {"persistent", b.Persistent}, {"keep_alive", b.KeepAlive != 0}, {"tls", b.TLS != TLS{}},
+		{"password_file", b.PasswordFile != ""}, {"qos", b.QoS != nil}, {"persistent", b.Persistent}, {"discover", b.Discover != ""}, {"keep_alive", b.KeepAlive != 0}, {"tls", b.TLS != TLS{}},
 	} {
 		if k.given {
 			keys = append(keys, k.key)
@@ -184,6 +184,7 @@ func (b *Bus) validateMQTT(report gateway.Report) {
 	if b.QoS != nil && *b.QoS != 0 && *b.QoS != 1 {
 		report("qos", fmt.Sprintf("qos %d", *b.QoS), "0 or 1")
 	}
+	oneOf(report, "discover", b.Discover, "", hold, ignore)
 	if b.Persistent && b.QoS != nil && *b.QoS == 0 {
 		report("persistent", "a broker keeps nothing that is sent with qos 0", "qos: 1")
 	}

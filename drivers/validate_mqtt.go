@@ -1,11 +1,15 @@
 package drivers
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/intact-gateway/intact/drivers/mqtt"
 	"github.com/intact-gateway/intact/gateway"
 )
+
+// maxAuto is how many values of one device may be listed beside its points.
+const maxAuto = 200
 
 // validateMQTT checks what a profile says of the messages as a whole.
 func (p *Profile) validateMQTT(report gateway.Report) {
@@ -13,7 +17,7 @@ func (p *Profile) validateMQTT(report gateway.Report) {
 		for _, k := range []struct {
 			key   string
 			given bool
-		}{{"expect_every", p.ExpectEvery != 0}, {"time", p.Time != nil}, {"birth", p.Birth != nil}, {"death", p.Death != nil}} {
+		}{{"expect_every", p.ExpectEvery != 0}, {"time", p.Time != nil}, {"birth", p.Birth != nil}, {"death", p.Death != nil}, {"auto", p.Auto != Auto{}}} {
 			if k.given {
 				report(k.key, "a Modbus profile has no "+k.key, "say protocol: mqtt")
 			}
@@ -25,6 +29,9 @@ func (p *Profile) validateMQTT(report gateway.Report) {
 		oneOf(report, "time.format", s.Format, mqtt.Unix, mqtt.UnixMillis, mqtt.RFC3339)
 		duration(report, "time.max_skew", s.MaxSkew, time.Second, 24*time.Hour)
 		checkPath(report, "time.path", s.Path)
+	}
+	if n := p.Auto.MaxPoints; n < 0 || n > maxAuto {
+		report("auto.max_points", fmt.Sprintf("%d values of each device", n), fmt.Sprintf("0 to %d", maxAuto))
 	}
 	validateSign(report.At("birth"), p.Birth)
 	validateSign(report.At("death"), p.Death)

@@ -55,7 +55,9 @@ type Config struct {
 	KeepAlive  time.Duration    // time between two pings on a quiet line; default 30s
 	TLS        *tls.Config      // for mqtts; nil for the system's authorities
 	Link       gateway.PointRef // of the line itself; NoPoint for none
-	Devices    []Device
+	// Ignore counts unknown devices and lists none of them.
+	Ignore  bool
+	Devices []Device
 }
 
 // Device is one source of one facility.
@@ -71,6 +73,8 @@ type Device struct {
 	Stamp  *Stamp // when its messages say that they were made; nil if they do not
 	Birth  *Sign  // of being there; nil for none
 	Death  *Sign  // of being gone; nil for none
+	// Unread is how many values that are no point of it may be listed.
+	Unread int
 }
 
 // Options are what a Client needs from its surroundings. The zero value logs to
@@ -107,6 +111,10 @@ type Stats struct {
 	Misdated   uint64 // with a time that cannot be read, or is off by more than allowed
 	Outdated   uint64 // with values too old to count
 	Queued     int
+
+	Held    []Held // unknown devices, those heard last first
+	Evicted uint64 // taken off that list for want of room
+	Unread  []Unread
 }
 
 // The bounds of the queue. Brokers have far fewer QoS 1 messages under way than
@@ -141,6 +149,8 @@ type Client struct {
 	topics *switchboard
 	named  map[string]bool // strangers already logged
 	recent recent
+
+	strangers strangers
 
 	denied map[string]bool // filters already logged as refused; owned by the connecting goroutine
 
@@ -182,6 +192,7 @@ func New(c Config, o Options) (*Client, error) {
 	if m.dial == nil {
 		m.dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	}
+	m.strangers.held = make(map[string]*Held)
 	if m.settled == nil {
 		m.settled = func(context.Context) error { return nil }
 	}
@@ -259,6 +270,7 @@ func (c *Client) Stats() Stats {
 	if at := gateway.Instant(c.rival.Load()); !at.IsZero() {
 		s.Rival = gateway.InstantOf(time.Now()).Sub(at) < rivalPeriod
 	}
+	s.Held, s.Evicted, s.Unread = c.strangers.list()
 	if n := c.sessions.Load(); n > 1 {
 		s.Reconnects = n - 1
 	}
@@ -290,7 +302,7 @@ func (c *Client) take(p publication, now time.Time) {
 	if f == nil {
 		c.unknown.Add(1)
 		c.dues.owe(p.receipt)
-		c.nameStranger(string(p.topic))
+		c.nameStranger(string(p.topic), gateway.InstantOf(now))
 		return
 	}
 	m := c.queue.blank()
@@ -302,11 +314,13 @@ func (c *Client) take(p publication, now time.Time) {
 	}
 }
 
-// nameStranger logs a device nobody configured, once.
-func (c *Client) nameStranger(topic string) {
-	c.mu.Lock()
+// nameStranger lists a device nobody configured, and logs it once.
+func (c *Client) nameStranger(topic string, now gateway.Instant) {
+	if c.config.Ignore {
+		return
+	}
 	name := c.topics.stranger(topic)
-	c.mu.Unlock()
+	c.strangers.hold(name, topic, now)
 	if c.first("unknown " + name) {
 		c.log.Warn("message of an unknown device", "device", name, "topic", topic)
 	}

@@ -45,6 +45,9 @@ type device struct {
 
 	stamp *stamp // nil for a device that does not say the time
 
+	leaves map[string]bool // paths listed as unread
+	looked gateway.Instant // when a message was last searched for them
+
 	heard gateway.Instant // when its last live message came
 	said  gateway.Instant // the newest time it has said
 	born  bool            // its birth was the last sign

@@ -29,6 +29,10 @@ var (
 
 	mqttMessages      = family("mqtt_messages_total", "Messages received, by what became of them, since the gateway started.", "bus", "result")
 	mqttQueued        = family("mqtt_queued_messages", "Messages that wait to be decoded.", "bus")
+	mqttRenewed       = family("mqtt_subscriptions_renewed_total", "Subscriptions made again because nothing came under them, since the gateway started.", "bus")
+	mqttRival         = family("mqtt_client_id_taken", "Whether another client seems to use the same client id, 1 or 0.", "bus")
+	mqttHeld          = family("mqtt_held_devices", "Devices that speak and are not listed in the site file.", "bus")
+	mqttDoubted       = family("mqtt_doubted_messages_total", "Messages whose own time is off or unreadable (misdated), or that hold values too old to count (outdated), since the gateway started.", "bus", "reason")
 	mqttSubscriptions = family("mqtt_subscriptions", "Subscriptions, by whether the broker granted them.", "bus", "state")
 )
 
@@ -142,6 +146,12 @@ func collectMQTT(ch chan<- prometheus.Metric, bus string, all drivers.Stats) {
 	counter(ch, mqttMessages, float64(s.BadPayload), bus, "bad_payload")
 	counter(ch, mqttMessages, float64(s.Unknown), bus, "unknown_topic")
 	counter(ch, mqttMessages, float64(s.Dropped), bus, "dropped")
+	counter(ch, mqttMessages, float64(s.Repeated), bus, "repeated")
+	counter(ch, mqttDoubted, float64(s.Misdated), bus, "misdated")
+	counter(ch, mqttDoubted, float64(s.Outdated), bus, "outdated")
+	counter(ch, mqttRenewed, float64(s.Renewed), bus)
+	gauge(ch, mqttRival, truth(s.Rival), bus)
+	gauge(ch, mqttHeld, float64(len(s.Held)), bus)
 	gauge(ch, mqttQueued, float64(s.Queued), bus)
 	gauge(ch, mqttSubscriptions, float64(s.Granted), bus, "granted")
 	gauge(ch, mqttSubscriptions, float64(s.Refused), bus, "refused")

@@ -104,7 +104,8 @@ intact_bus_utilization_ratio{bus="plc"} ` + want + "\n"
 
 func TestMQTTMessagesAreCountedByWhatBecameOfThem(t *testing.T) {
 	b := newBound(t)
-	b.mqtt = mqtt.Stats{Connected: true, Received: 10, Decoded: 6, BadPayload: 2, Unknown: 1, Dropped: 1, Reconnects: 3, Refused: 1, Granted: 2}
+	b.mqtt = mqtt.Stats{Connected: true, Received: 10, Decoded: 6, BadPayload: 2, Unknown: 1, Dropped: 1, Reconnects: 3, Refused: 1, Granted: 2,
+		Repeated: 4, Misdated: 5, Outdated: 6, Renewed: 7, Rival: true, Held: make([]mqtt.Held, 8)}
 	expect(t, b, `
 # HELP intact_bus_connected Whether the gateway is connected to the bus or broker, 1 or 0.
 # TYPE intact_bus_connected gauge
@@ -115,12 +116,27 @@ intact_bus_connected{bus="plc"} 0
 intact_mqtt_messages_total{bus="mq",result="bad_payload"} 2
 intact_mqtt_messages_total{bus="mq",result="decoded"} 6
 intact_mqtt_messages_total{bus="mq",result="dropped"} 1
+intact_mqtt_messages_total{bus="mq",result="repeated"} 4
 intact_mqtt_messages_total{bus="mq",result="unknown_topic"} 1
+# HELP intact_mqtt_client_id_taken Whether another client seems to use the same client id, 1 or 0.
+# TYPE intact_mqtt_client_id_taken gauge
+intact_mqtt_client_id_taken{bus="mq"} 1
+# HELP intact_mqtt_doubted_messages_total Messages whose own time is off or unreadable (misdated), or that hold values too old to count (outdated), since the gateway started.
+# TYPE intact_mqtt_doubted_messages_total counter
+intact_mqtt_doubted_messages_total{bus="mq",reason="misdated"} 5
+intact_mqtt_doubted_messages_total{bus="mq",reason="outdated"} 6
+# HELP intact_mqtt_held_devices Devices that speak and are not listed in the site file.
+# TYPE intact_mqtt_held_devices gauge
+intact_mqtt_held_devices{bus="mq"} 8
+# HELP intact_mqtt_subscriptions_renewed_total Subscriptions made again because nothing came under them, since the gateway started.
+# TYPE intact_mqtt_subscriptions_renewed_total counter
+intact_mqtt_subscriptions_renewed_total{bus="mq"} 7
 # HELP intact_mqtt_subscriptions Subscriptions, by whether the broker granted them.
 # TYPE intact_mqtt_subscriptions gauge
 intact_mqtt_subscriptions{bus="mq",state="granted"} 2
 intact_mqtt_subscriptions{bus="mq",state="refused"} 1
-`, "intact_bus_connected", "intact_mqtt_messages_total", "intact_mqtt_subscriptions")
+`, "intact_bus_connected", "intact_mqtt_messages_total", "intact_mqtt_subscriptions", "intact_mqtt_client_id_taken",
+		"intact_mqtt_doubted_messages_total", "intact_mqtt_held_devices", "intact_mqtt_subscriptions_renewed_total")
 }
 
 func TestWithoutBusesAndInfluxThereAreNoSeriesOfThem(t *testing.T) {
