@@ -21,7 +21,7 @@ import (
 const deadline = 30 * time.Second
 
 // mosquitto runs the broker on address and returns a function that kills it.
-func mosquitto(t *testing.T, address string) (kill func()) {
+func mosquitto(t *testing.T, address string, more ...string) (kill func()) {
 	t.Helper()
 	binary := "/usr/sbin/mosquitto"
 	if _, err := os.Stat(binary); err != nil {
@@ -33,6 +33,7 @@ func mosquitto(t *testing.T, address string) (kill func()) {
 	host, port, _ := net.SplitHostPort(address)
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
 	text := fmt.Sprintf("listener %s %s\nallow_anonymous true\nmax_queued_messages 0\nuser root\nlog_dest stderr\n", port, host)
+	text += strings.Join(more, "\n")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
