@@ -85,6 +85,35 @@ func TestSecureConnection(t *testing.T) {
 	}
 }
 
+func TestTheBrokerMayAskForACertificate(t *testing.T) {
+	for name, tt := range map[string]struct {
+		given bool
+		link  string
+	}{"with ours": {true, "good 1"}, "without one": {false, "good 0"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := startBroker(t, simulator.BrokerOptions{})
+				theirs, trusted := certificate(t, "broker")
+				ours, known := certificate(t, "gw")
+				c := config(leakSensor())
+				c.Broker, c.TLS = "mqtts://broker", &tls.Config{RootCAs: trusted}
+				if tt.given {
+					c.TLS.Certificates = []tls.Certificate{ours}
+				}
+				l := listen(t, c, func(context.Context, string, string) (net.Conn, error) {
+					near, far := net.Pipe()
+					b.Attach(tls.Server(far, &tls.Config{
+						Certificates: []tls.Certificate{theirs}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: known,
+					}))
+					return near, nil
+				})
+				pass(20 * time.Second)
+				l.want(t, "after the handshake", map[gateway.PointRef]string{lineLink: tt.link})
+			})
+		})
+	}
+}
+
 func TestPlainConnectionsStayPlain(t *testing.T) {
 	for broker, want := range map[string]string{
 		"mqtt://h": "h:1883", "tcp://h:99": "h:99", "mqtts://h": "h:8883", "ssl://[::1]:1": "[::1]:1",
