@@ -31,19 +31,22 @@ func (f *flow) tick() time.Time {
 	return now
 }
 
-// acknowledgeAtOnce asks the kernel not to wait with acknowledging what it has
+// hurry returns what asks the kernel not to wait with acknowledging what it has
 // received on conn. Brokers send each small packet by itself and, unless told
 // otherwise, hold the next one back until the one before is acknowledged: a
 // gateway that only listens would hear some messages 40 ms late. The kernel
-// forgets the wish by and by, so it is repeated.
-func acknowledgeAtOnce(conn net.Conn) {
+// forgets the wish by and by, so it is to be repeated.
+func hurry(conn net.Conn) func() {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return
+		return func() {}
 	}
-	if raw, err := tcp.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
-		})
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return func() {}
 	}
+	wish := func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	}
+	return func() { _ = raw.Control(wish) }
 }

@@ -160,6 +160,7 @@ func (c *Client) session(ctx context.Context, settled <-chan struct{}) error {
 func (c *Client) guarded(ctx context.Context, conn net.Conn) *guard {
 	fresh := false // messages that the delivering goroutine was not woken for
 	var flow flow
+	acknowledgeAtOnce := hurry(conn)
 	take := func(p publication) {
 		if ctx.Err() == nil {
 			fresh = true
@@ -171,7 +172,7 @@ func (c *Client) guarded(ctx context.Context, conn net.Conn) *guard {
 			fresh = false
 			c.signal()
 			if !flow.fast {
-				acknowledgeAtOnce(conn)
+				acknowledgeAtOnce()
 			}
 		}
 	}
