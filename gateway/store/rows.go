@@ -17,7 +17,7 @@ var alertTable = table[alerts.Alert]{"alert", func(a *alerts.Alert) []column {
 		{"consequence_zh", &a.Why.Consequence.ZH}, {"consequence_en", &a.Why.Consequence.EN},
 		{"response_zh", &a.Why.Response.ZH}, {"response_en", &a.Why.Response.EN},
 		{"within", &a.Why.Within}, {"role", &a.Why.Role},
-		{"severity", named{&a.Severity}}, {"worst", named{&a.Worst}}, {"impairs", &a.Impairs}, {"sla", &a.SLA},
+		{"severity", named{&a.Severity}}, {"worst", named{&a.Worst}}, {"impairs", &a.Impairs}, {"sla", &a.SLA}, {"latch", &a.Latch},
 		{"phase", named{&a.Phase}}, {"stale", &a.Stale},
 		{"point", &a.Point}, {"unit", &a.Unit}, {"value", measured{&a.Value}}, {"limit", measured{&a.Limit}},
 		{"started", &a.Started}, {"raised", &a.Raised}, {"cleared", &a.Cleared},

@@ -488,7 +488,7 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	commit(t, db, store.Change{Entries: []store.Entry{entry("a", morning)}})
 	db.Close()
 	first := schema()
-	for _, want := range []string{"version 1", "mode wal", "page 4096"} {
+	for _, want := range []string{"version 2", "mode wal", "page 4096"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("the database has no %q", want)
 		}
