@@ -1,10 +1,11 @@
 // Package app builds every part of a gateway in order, runs them, and stops them
-// in reverse under one time limit.
+// in stages under one time limit.
 //
 // It decides nothing about samples, alerts or pages: it hands each part what it
 // needs and owns the order. Sources start last and stop first, so that nothing
 // is heard that could not be worked off; the store opens first and closes last,
-// so that nothing is decided that could not be written.
+// so that nothing is decided that could not be written. A device or a client
+// that hangs cannot use up the time in which the loop writes what it has.
 package app
 
 import (
@@ -56,6 +57,7 @@ type App struct {
 	influx   *influx.Writer
 	sources  map[string]drivers.Source
 	listener net.Listener
+	listen   func(network, addr string) (net.Listener, error)
 }
 
 // New opens the store, restores the state in it and builds every part. Nothing
@@ -64,7 +66,7 @@ func New(o Options) (_ *App, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &App{o: o, log: o.Log, life: &lifecycle{log: o.Log}, sources: make(map[string]drivers.Source)}
+	a := &App{o: o, log: o.Log, life: &lifecycle{log: o.Log}, sources: make(map[string]drivers.Source), listen: net.Listen}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop(context.Background()))
@@ -77,7 +79,7 @@ func New(o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.life.onStop("store", func(context.Context) error { return a.db.Close() })
+	a.life.onStop(files, "store", func(context.Context) error { return a.db.Close() })
 	for _, build := range []func() error{a.openInflux, a.buildPipeline, a.openReceivers, a.openSources} {
 		if err := build(); err != nil {
 			return nil, err

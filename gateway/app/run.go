@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -64,18 +63,18 @@ func (a *App) openSources() error {
 // Start runs the parts: outputs, the loop, the page, and the sources last.
 func (a *App) Start() error {
 	if a.influx != nil {
-		a.life.spawn("influx", a.influx.Run)
+		a.life.spawn(outputs, "influx", a.influx.Run)
 	}
 	for _, s := range a.senders {
-		a.life.spawn("sender "+s.Receiver(), s.Run)
+		a.life.spawn(outputs, "sender "+s.Receiver(), s.Run)
 	}
-	a.life.spawn("pipeline", a.pipeline.Run)
+	a.life.spawn(loop, "pipeline", a.pipeline.Run)
 	if err := a.serve(); err != nil {
 		return errors.Join(err, a.Stop(context.Background()))
 	}
 	for id, s := range a.sources {
 		intake := a.pipeline.Intake(id)
-		a.life.spawn("source "+id, func(ctx context.Context) error { return s.Run(ctx, intake) })
+		a.life.spawn(inputs, "source "+id, func(ctx context.Context) error { return s.Run(ctx, intake) })
 	}
 	return nil
 }
@@ -85,7 +84,7 @@ func (a *App) serve() error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := a.listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("page and API: %w", err)
 	}
@@ -106,9 +105,14 @@ func (a *App) serve() error {
 			a.log.Error("page and API ended", "err", err)
 		}
 	}()
-	a.life.onStop("http", func(ctx context.Context) error {
+	a.life.onStop(inputs, "http", func(ctx context.Context) error {
 		close(done)
-		return server.Shutdown(ctx)
+		err := server.Shutdown(ctx)
+		if err == nil || ctx.Err() == nil {
+			return err
+		}
+		a.log.Warn("page and API cut off clients that did not finish")
+		return server.Close()
 	})
 	a.log.Info("listening", "url", "http://"+l.Addr().String()+"/")
 	return nil
@@ -136,8 +140,9 @@ func (a *App) Run(ctx context.Context) error {
 	return a.Stop(context.WithoutCancel(ctx))
 }
 
-// Stop ends every part in the reverse order of its start, within one time limit
-// over all. A second call does nothing.
+// Stop ends every part, inputs first and the store last, within one time limit
+// over all. The error names the parts that did not end; the store is then left
+// open for those that write to it. A second call does nothing.
 func (a *App) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopLimit)
 	defer cancel()
