@@ -3,6 +3,7 @@ package pipeline
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -17,6 +18,7 @@ import (
 type Snapshot struct {
 	Seq  uint64 // grows with every snapshot
 	At   gateway.Instant
+	Made time.Time // as At, with the monotonic reading: its age, whoever sets the wall clock
 	Site *gateway.Site
 
 	Values     []gateway.Sample // newest sample by PointRef
@@ -65,6 +67,7 @@ func (p *Pipeline) picture(now gateway.Instant) *Snapshot {
 	s := &Snapshot{
 		Seq:        p.seq,
 		At:         now,
+		Made:       time.Now(),
 		Site:       p.parts.Site,
 		Values:     slices.Clone(p.parts.Engine.Latest()),
 		Facilities: make([]FacilityState, len(facilities)),

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/intact-gateway/intact/gateway/intact"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/store"
+	"github.com/intact-gateway/intact/gateway/web"
 	"github.com/intact-gateway/intact/rules"
 )
 
@@ -236,19 +239,19 @@ func TestHealth(t *testing.T) {
 	tests := []struct {
 		name     string
 		degraded []string
-		age      gateway.Instant
+		age      time.Duration
 		status   int
 		want     fields
 	}{
-		{"all is well", nil, 1000, 200, fields{"ready": "true", "problems": "[]", "degraded": "[]", "age": "1"}},
+		{"all is well", nil, time.Second, 200, fields{"ready": "true", "problems": "[]", "degraded": "[]", "age": "1"}},
 		{"InfluxDB is down", []string{"influx: refused"}, 0, 200, fields{"ready": "true", "degraded.0": `"influx: refused"`}},
 		{"the disk is full", []string{"store: disk full"}, 0, 503, fields{"ready": "false", "problems.0": `"store: disk full"`}},
-		{"the loop stands still", nil, 10_000, 503, fields{"ready": "false", "problems.#": "1", "age": "10"}},
+		{"the loop stands still", nil, 10 * time.Second, 503, fields{"ready": "false", "problems.#": "1", "age": "10"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t)
-			g.publish(func(s *pipeline.Snapshot) { s.Degraded, s.At = tt.degraded, noon-tt.age })
+			g.publish(func(s *pipeline.Snapshot) { s.Degraded, s.Made = tt.degraded, made.Add(-tt.age) })
 			w := g.get("/readyz")
 			if w.Code != tt.status {
 				t.Errorf("readyz %d, want %d", w.Code, tt.status)
@@ -260,3 +263,39 @@ func TestHealth(t *testing.T) {
 		})
 	}
 }
+
+// The wall clock says nothing of how old a snapshot is: somebody may set it.
+func TestReadyWhateverTheWallClockSays(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  time.Duration // the wall clock, since the snapshot was made
+		wait time.Duration
+		want int
+	}{
+		{"set back, and the loop runs", -time.Hour, time.Second, http.StatusOK},
+		{"set back, and the loop stands still", -time.Hour, freshFor, http.StatusServiceUnavailable},
+		{"set forward, and the loop runs", time.Hour, time.Second, http.StatusOK},
+		{"set forward, and the loop stands still", time.Hour, freshFor, http.StatusServiceUnavailable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGateway(t, func(o *web.Options) { o.Now = nil })
+				g.publish(func(s *pipeline.Snapshot) {
+					s.Made, s.At = time.Now(), gateway.InstantOf(time.Now().Add(-tt.set))
+				})
+				time.Sleep(tt.wait)
+				w := g.get("/readyz")
+				if w.Code != tt.want {
+					t.Errorf("readyz %d, want %d: %s", w.Code, tt.want, w.Body)
+				}
+				fields{"age": fmt.Sprint(tt.wait.Seconds())}.check(t, w.Body.String())
+				if page := g.get("/?lang=en").Body.String(); strings.Contains(page, `role="alert" hidden`) != (tt.want == http.StatusOK) {
+					t.Error("the page says otherwise")
+				}
+			})
+		})
+	}
+}
+
+// freshFor is how old the newest snapshot may be.
+const freshFor = 10 * time.Second

@@ -131,7 +131,7 @@ func TestPageFollowsTheGatewayAndSaysWhenItIsLost(t *testing.T) {
 func TestPageSaysWhenTheGatewayAnswersWithOldData(t *testing.T) {
 	ctx := newPhone(t)
 	g := newGateway(t)
-	g.publish(func(s *pipeline.Snapshot) { s.At = noon - 75_000 })
+	g.publish(func(s *pipeline.Snapshot) { s.Made = made.Add(-75 * time.Second) })
 	server := httptest.NewServer(g)
 	t.Cleanup(func() { stop(server) })
 

@@ -33,6 +33,9 @@ const payload = `<script>alert(1)</script>`
 // noon is 2026-03-10 12:00 in Shanghai.
 const noon = gateway.Instant(1773115200000)
 
+// made is when the snapshot of noon was made.
+var made = time.Now()
+
 var shanghai = time.FixedZone("Asia/Shanghai", 8*3600)
 
 func text(zh, en string) gateway.Text { return gateway.Text{ZH: zh, EN: en} }
@@ -61,7 +64,7 @@ func lakeside(t testing.TB) *gateway.Site {
 // busy returns a snapshot with an alert, a ticket and a bad value.
 func busy(site *gateway.Site) *pipeline.Snapshot {
 	s := &pipeline.Snapshot{
-		Seq: 7, At: noon, Site: site,
+		Seq: 7, At: noon, Made: made, Site: site,
 		Facilities: []pipeline.FacilityState{
 			{Class: intact.Up, Since: noon - 86400_000, Heard: noon},
 			{Class: intact.Down, Since: noon - 60_000, Heard: noon - 60_000},
@@ -248,7 +251,7 @@ type gatewayAt struct {
 func newGateway(t testing.TB, change ...func(*web.Options)) gatewayAt {
 	t.Helper()
 	g := gatewayAt{desk: newDesk(busy(lakeside(t))), history: &history{}}
-	o := web.Options{Now: func() gateway.Instant { return noon }}
+	o := web.Options{Now: func() time.Time { return made }}
 	for _, c := range change {
 		c(&o)
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 )
 
@@ -36,9 +35,9 @@ type readyJSON struct {
 // Restarting it would not help, or make it worse.
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	snap := s.desk.Snapshot()
-	now := s.o.Now()
-	j := readyJSON{Age: now.Sub(snap.At).Seconds(), Problems: []string{}, Degraded: []string{}}
-	if stalled(snap, now) {
+	age := s.ageOf(snap)
+	j := readyJSON{Age: age.Seconds(), Problems: []string{}, Degraded: []string{}}
+	if age >= freshFor {
 		j.Problems = append(j.Problems, "the newest snapshot is older than "+freshFor.String())
 	}
 	for _, d := range snap.Degraded {
@@ -55,5 +54,7 @@ func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, status, "application/json", j)
 }
 
-// stalled reports whether the loop has stopped to show what it sees.
-func stalled(snap *pipeline.Snapshot, now gateway.Instant) bool { return now.Sub(snap.At) >= freshFor }
+// ageOf returns how long ago snap was made. It goes by the monotonic clock: a
+// wall clock that is set must neither hide a loop that stands still nor make
+// one up.
+func (s *server) ageOf(snap *pipeline.Snapshot) time.Duration { return s.o.Now().Sub(snap.Made) }

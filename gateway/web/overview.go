@@ -41,11 +41,11 @@ type noticeView struct{ Kind, Title, Text string }
 // overviewOf makes the page of snap. The facility named open is shown with all
 // its points.
 func (s *server) overviewOf(snap *pipeline.Snapshot, w words, open string) pageView {
-	loc, now := snap.Site.Location, s.o.Now()
+	loc, age := snap.Site.Location, s.ageOf(snap)
 	v := pageView{
 		words: w, Site: snap.Site.Name.In(w.lang), Zone: loc.String(), Version: s.o.Version, Other: string(gateway.Chinese),
-		Now: int64(now), At: int64(snap.At), Seq: snap.Seq, AsOf: snap.At.In(loc).Format("15:04:05"),
-		Stalled: stalled(snap, now), Age: durationText(now.Sub(snap.At), w),
+		Now: int64(snap.At.Add(age)), At: int64(snap.At), Seq: snap.Seq, AsOf: snap.At.In(loc).Format("15:04:05"),
+		Stalled: age >= freshFor, Age: durationText(age, w),
 		Rates: ratesOf(snap, w), Buildings: buildingsOf(snap, w, open),
 	}
 	if w.lang == gateway.Chinese {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -148,7 +149,7 @@ func TestBannerSaysAllIsWellOnlyIfEverythingIsKnownToBe(t *testing.T) {
 				s.Facilities[i].Heard = 0
 			}
 		}, "No data yet"},
-		{"the data stand still", func(s *pipeline.Snapshot) { s.At = noon - 20_000 }, "The gateway&#39;s data stands still"},
+		{"the data stand still", func(s *pipeline.Snapshot) { s.Made = made.Add(-20 * time.Second) }, "The gateway&#39;s data stands still"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,7 +171,7 @@ func TestStandingDataAreToldLoudly(t *testing.T) {
 	if !strings.Contains(g.get("/").Body.String(), `<div id="lost" class="lost" role="alert" hidden>`) {
 		t.Error("fresh data are called lost")
 	}
-	g.publish(func(s *pipeline.Snapshot) { s.At = noon - 75_000 })
+	g.publish(func(s *pipeline.Snapshot) { s.Made = made.Add(-75 * time.Second) })
 	body := g.get("/?lang=en").Body.String()
 	if !strings.Contains(body, `<div id="lost" class="lost" role="alert">`) || !strings.Contains(body, "1 min 15 s") {
 		t.Error("data of 75 s ago are not called old")

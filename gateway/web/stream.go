@@ -56,7 +56,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
-	c := &subscriber{w: w, rc: http.NewResponseController(w), watched: watched, words: wordsFor(r, snap), now: s.o.Now}
+	c := &subscriber{w: w, rc: http.NewResponseController(w), watched: watched, words: wordsFor(r, snap), age: s.ageOf}
 	c.follow(r.Context().Done(), s.o.Done, s.desk, snap)
 }
 
@@ -99,7 +99,7 @@ type subscriber struct {
 	rc      *http.ResponseController
 	watched []gateway.PointRef
 	words   words
-	now     func() gateway.Instant
+	age     func(*pipeline.Snapshot) time.Duration
 	buf     bytes.Buffer
 }
 
@@ -145,7 +145,7 @@ func (c *subscriber) follow(gone, stop <-chan struct{}, d Desk, snap *pipeline.S
 
 // event sends e, which tells of the snapshot s.
 func (c *subscriber) event(s *pipeline.Snapshot, e snapshotJSON) error {
-	e.Seq, e.At, e.Now = s.Seq, s.At.In(s.Site.Location), c.now().In(s.Site.Location)
+	e.Seq, e.At, e.Now = s.Seq, s.At.In(s.Site.Location), s.At.Add(c.age(s)).In(s.Site.Location)
 	e.Degraded = append([]string{}, s.Degraded...)
 	data, err := json.Marshal(e)
 	if err != nil {

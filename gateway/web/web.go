@@ -62,9 +62,9 @@ type History interface {
 // Options are what the handler is told from outside; the zero value works.
 type Options struct {
 	Log     *slog.Logger
-	Metrics http.Handler           // served at /metrics; nil for none
-	Now     func() gateway.Instant // default the wall clock
-	Version string                 // shown at the foot of the page
+	Metrics http.Handler     // served at /metrics; nil for none
+	Now     func() time.Time // default time.Now
+	Version string           // shown at the foot of the page
 	// Streams is how many clients may listen to the live stream at a time;
 	// default 64.
 	Streams int
@@ -98,7 +98,7 @@ func New(d Desk, h History, o Options) http.Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
-		o.Now = func() gateway.Instant { return gateway.InstantOf(time.Now()) }
+		o.Now = time.Now
 	}
 	if o.Streams == 0 {
 		o.Streams = 64
