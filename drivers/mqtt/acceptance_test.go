@@ -155,7 +155,7 @@ func TestMosquittoRefusesASubscription(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("mosquitto comes without its dynamic security plugin")
 		}
-		t.Skip("mosquitto comes without its dynamic security plugin")
+		t.Skip("mosquitto's dynamic security plugin is missing: apt-get install mosquitto")
 	}
 	file := filepath.Join(t.TempDir(), "security.json")
 	rules := `{"defaultACLAccess":{"publishClientSend":true,"publishClientReceive":true,"subscribe":true,"unsubscribe":true},

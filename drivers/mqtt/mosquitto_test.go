@@ -28,7 +28,7 @@ func mosquitto(t *testing.T, address string, more ...string) (kill func()) {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s is missing: install mosquitto", binary)
 		}
-		t.Skipf("%s is missing: the driver is not tested against a real broker here", binary)
+		t.Skip("mosquitto is missing: apt-get install mosquitto")
 	}
 	host, port, _ := net.SplitHostPort(address)
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")

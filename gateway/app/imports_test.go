@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -97,5 +99,33 @@ func TestEveryPackageSaysWhatItIs(t *testing.T) {
 		if pkg, doc, _ := strings.Cut(strings.TrimSpace(line), "|"); doc == "" {
 			t.Errorf("%s has no package comment", pkg)
 		}
+	}
+}
+
+// A test that is skipped is silent in a plain run. The README says how to list
+// what was lacking, and finds it by these words. Inputs that a fuzz target does
+// not want, and a test that is the other process of a test, lack nothing.
+func TestASkippedTestNamesThePackageItLacks(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{$d := .Dir}}{{range .TestGoFiles}}{{$d}}/{{.}}|{{end}}{{range .XTestGoFiles}}{{$d}}/{{.}}|{{end}}`, module+"...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	skip := regexp.MustCompile(`\b[tb]\.Skip(Now|f)?\((.*)\)`)
+	lacksNothing := regexp.MustCompile(`^("only for .*")?$`)
+	skips := 0
+	for file := range strings.FieldsFuncSeq(string(out), func(r rune) bool { return r == '|' || r == '\n' }) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range skip.FindAllSubmatch(text, -1) {
+			skips++
+			if !strings.Contains(string(s[2]), "is missing: apt-get install ") && !lacksNothing.Match(s[2]) {
+				t.Errorf("%s: %s does not say: X is missing: apt-get install Y", file, s[0])
+			}
+		}
+	}
+	if skips == 0 {
+		t.Error("no test looks for a peer: is this looking in the right place?")
 	}
 }

@@ -23,7 +23,7 @@ func newPhone(t *testing.T) context.Context {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("chromium is missing")
 		}
-		t.Skip("chromium is not installed")
+		t.Skip("chromium is missing: apt-get install chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU)
 	ctx, closeBrowser := chromedp.NewExecAllocator(t.Context(), options...)

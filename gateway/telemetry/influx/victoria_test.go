@@ -27,7 +27,7 @@ func victoria(t *testing.T) string {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("victoria-metrics is missing: %v", err)
 		}
-		t.Skip("victoria-metrics is missing: the writer is not tested against a real server here")
+		t.Skip("victoria-metrics is missing: apt-get install victoria-metrics")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -205,7 +205,7 @@ func TestNamesFollowTheRulesOfPrometheus(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("promtool is missing")
 		}
-		t.Skip("promtool is not installed")
+		t.Skip("promtool is missing: apt-get install prometheus")
 	}
 	b := newBound(t)
 	b.snap.Month[0].Up = 1
