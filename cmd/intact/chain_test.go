@@ -40,12 +40,13 @@ func TestMain(m *testing.M) {
 }
 
 // siteFile is written from docs/site-file.md: a meter and a lift on a Modbus
-// line, a leak sensor on a broker, one webhook, InfluxDB.
+// line, a leak sensor on a broker, one webhook, InfluxDB. The line waits long
+// for an answer: a busy machine is no fault of the devices.
 const siteFile = `
 site: {id: lakeside, name: {zh: 湖畔花园, en: Lakeside Garden}, timezone: Asia/Shanghai, language: zh}
 http: {listen: "127.0.0.1:0"}
 buses:
-  plc: {tcp: "127.0.0.1:%[1]d", timeout: 800ms}
+  plc: {tcp: "127.0.0.1:%[1]d", timeout: 20s}
   mq:  {mqtt: "mqtt://127.0.0.1:%[2]d", client_id: lakeside-gw, qos: 1}
 facilities:
   - {id: meter-main, class: electric_meter, name: {zh: 总电表, en: Main meter}, building: "1", profile: eastron-sdm630, bus: plc, unit: 1, every: 1s}
@@ -75,6 +76,7 @@ func TestFromARegisterToATicket(t *testing.T) {
 	prometheus := startPrometheus(t, strings.TrimPrefix(gw.url, "http://"))
 
 	waitFor(t, "230 V on the meter", func() bool { return gw.value("meter-main", "v_l1") == 230.0 })
+	waitFor(t, "the broker to deliver", func() bool { return gw.value("bus-mq", "link") == 1.0 })
 	publish(t, broker, "site/a/leak/b1/state", `{"leak":false,"battery":92}`)
 	waitFor(t, "the leak sensor's battery", func() bool { return gw.value("leak-b1", "battery") == 92.0 })
 	if v := gw.value("leak-b2", "battery"); v != nil {
@@ -83,16 +85,16 @@ func TestFromARegisterToATicket(t *testing.T) {
 
 	t.Log("water is found: an alert, one ticket, a webhook")
 	publish(t, broker, "site/a/leak/b1/state", `{"leak":true,"battery":92}`)
-	waitFor(t, "the leak alert", func() bool { return len(gw.alerts("leak-b1")) == 1 })
-	alert := gw.alerts("leak-b1")[0]
-	if alert["rule"] != "leak" || alert["severity"] != "critical" || alert["acked"] != false {
+	waitFor(t, "the leak alert", func() bool { return gw.alert("leak-b1", "leak") != nil })
+	alert := gw.alert("leak-b1", "leak")
+	if len(gw.alerts("leak-b1")) != 1 || alert["severity"] != "critical" || alert["acked"] != false {
 		t.Errorf("alert is %v", alert)
 	}
 	tickets := gw.tickets("leak-b1")
 	if len(tickets) != 1 || tickets[0]["priority"] != "emergency" || tickets[0]["state"] != "new" {
 		t.Fatalf("tickets are %v", tickets)
 	}
-	waitFor(t, "the webhook", func() bool { return len(desk.about("leak-b1", "raised")) == 1 })
+	waitFor(t, "the webhook", func() bool { return len(desk.about("leak-b1", "raised")) > 0 })
 	if n := desk.about("leak-b1", "raised")[0]; !strings.Contains(n.body, "发现漏水") || n.signature == "" || n.key == "" {
 		t.Errorf("webhook got %+v", n)
 	}
@@ -113,13 +115,13 @@ func TestFromARegisterToATicket(t *testing.T) {
 	t.Log("the desk is down, the lift's alarm button is pressed, the gateway is killed")
 	desk.down(true)
 	plc.set(2, 4, 0, 0x03B1)
-	waitFor(t, "the lift alert", func() bool { return len(gw.alerts("lift-1")) == 1 })
-	before, ticket := gw.alerts("lift-1")[0], gw.tickets("lift-1")[0]
+	waitFor(t, "the lift alert", func() bool { return gw.alert("lift-1", "alarm_button") != nil })
+	before, ticket := gw.alert("lift-1", "alarm_button"), gw.tickets("lift-1")[0]
 	gw.kill(t)
 	gw = startGateway(t, config, filepath.Join(dir, "data"))
 	waitFor(t, "the lift after the restart", func() bool { return gw.value("lift-1", "alarm_button") == 1.0 })
-	after := gw.alerts("lift-1")
-	if len(after) != 1 || after[0]["id"] != before["id"] || after[0]["started"] != before["started"] {
+	after := gw.alert("lift-1", "alarm_button")
+	if len(gw.alerts("lift-1")) != 1 || after["id"] != before["id"] || after["started"] != before["started"] {
 		t.Errorf("before the kill: %v\nafter it: %v", before, after)
 	}
 	if again := gw.tickets("lift-1"); len(again) != 1 || again[0]["number"] != ticket["number"] ||
@@ -131,15 +133,21 @@ func TestFromARegisterToATicket(t *testing.T) {
 	}
 	desk.down(false)
 	waitFor(t, "the webhook that was owed", func() bool { return len(desk.about("lift-1", "raised")) > 0 })
-	if n := len(desk.about("leak-b1", "raised")); n != 1 {
-		t.Errorf("the leak was told %d times", n)
+	// Told again under the same key is harmless: the kill may have come before
+	// the first answer was noted.
+	keys := make(map[string]bool)
+	for _, d := range desk.about("leak-b1", "raised") {
+		keys[d.key] = true
+	}
+	if len(keys) != 1 {
+		t.Errorf("the leak was told as %d different events", len(keys))
 	}
 
 	t.Log("the fault ends")
 	plc.set(2, 4, 0, 0x0331)
 	waitFor(t, "the lift alert to return", func() bool {
-		a := gw.alerts("lift-1")
-		return len(a) == 1 && a[0]["condition"] == "returned" && a[0]["cleared"] != nil
+		a := gw.alert("lift-1", "alarm_button")
+		return a["condition"] == "returned" && a["cleared"] != nil
 	})
 	if got := gw.tickets("lift-1"); len(got) != 1 {
 		t.Errorf("an emergency ticket closed itself: %v", got)
@@ -156,7 +164,7 @@ func TestADeadLineIsUnknownAndNeverWell(t *testing.T) {
 	write(t, config, fmt.Sprintf(`
 site: {id: lakeside, timezone: Asia/Shanghai, language: en}
 http: {listen: "127.0.0.1:0"}
-buses: {plc: {tcp: "127.0.0.1:%d", timeout: 300ms}}
+buses: {plc: {tcp: "127.0.0.1:%d", timeout: 20s}}
 facilities:
   - {id: lift-1, profile: generic-lift-io, bus: plc, unit: 2, every: 1s}
   - {id: lift-2, profile: generic-lift-io, bus: plc, unit: 3, every: 1s}
@@ -293,6 +301,17 @@ func (g *gateway) of(path, facility string) []map[string]any {
 func (g *gateway) alerts(facility string) []map[string]any {
 	return g.of("alerts?state=open", facility)
 }
+
+// alert returns the open alert of a rule, nil if there is none.
+func (g *gateway) alert(facility, rule string) map[string]any {
+	for _, a := range g.alerts(facility) {
+		if a["rule"] == rule {
+			return a
+		}
+	}
+	return nil
+}
+
 func (g *gateway) tickets(facility string) []map[string]any {
 	return g.of("tickets?state=open", facility)
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,11 +106,11 @@ func TestDemo(t *testing.T) {
 	if url == nil || !strings.Contains(get(url[1]), "湖畔花园") {
 		t.Errorf("no page at %v", url)
 	}
-	for _, f := range (&gateway{t: t, url: strings.TrimSuffix(url[1], "/")}).items("facilities?limit=500") {
-		if f["state"] == "unknown" {
-			t.Errorf("%v is unknown", f["id"])
-		}
-	}
+	demo := &gateway{t: t, url: strings.TrimSuffix(url[1], "/")}
+	waitFor(t, "the state of every facility", func() bool {
+		facilities := demo.items("facilities?limit=500")
+		return len(facilities) > 0 && !slices.ContainsFunc(facilities, func(f map[string]any) bool { return f["state"] == "unknown" })
+	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

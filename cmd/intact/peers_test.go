@@ -45,10 +45,11 @@ func freePort(t *testing.T) int {
 }
 
 // waitFor asks again and again until ok says yes. The limit is no measure of
-// speed: it only ends a test that would never end.
+// speed: it only ends a test that would never end, and leaves the others of the
+// package enough of the ten minutes that they have together.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

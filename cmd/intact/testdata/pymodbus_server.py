@@ -17,11 +17,26 @@ def slave():
     return ModbusSlaveContext(di=block(), co=block(), hr=block(), ir=block(), zero_mode=True)
 
 
+async def listening(server, address):
+    """Returns when the server takes connections; raises what ended it before."""
+    while True:
+        await asyncio.sleep(0.02)
+        if server.done():
+            await server
+        try:
+            _, probe = await asyncio.open_connection(*address)
+        except OSError:
+            continue
+        probe.close()
+        return
+
+
 async def main():
     units = {n: slave() for n in range(1, 5)}
     context = ModbusServerContext(slaves=units, single=False)
-    server = asyncio.create_task(StartAsyncTcpServer(context=context, address=("127.0.0.1", int(sys.argv[1]))))
-    await asyncio.sleep(0.3)
+    address = ("127.0.0.1", int(sys.argv[1]))
+    server = asyncio.create_task(StartAsyncTcpServer(context=context, address=address))
+    await listening(server, address)
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     while True:
