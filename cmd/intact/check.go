@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/gateway"
 )
 
 func checkCommand() *cobra.Command {
@@ -26,17 +27,17 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return checkJSON(cmd, c, faults)
+				return checkJSON(cmd, config, c, faults)
 			}
 			if faults != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
-				return fmt.Errorf("%s: %d mistakes", config, len(faults.Problems))
+				return mistakes(config, faults)
 			}
 			for _, w := range c.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d facilities, %d points, %d rules at work on them\n",
-				config, len(c.Site.Facilities()), c.Site.Len(), c.Instances)
+				config, watched(c.Site), c.Site.Len(), c.Instances)
 			return nil
 		},
 	}
@@ -46,9 +47,29 @@ func checkCommand() *cobra.Command {
 	return cmd
 }
 
+// mistakes is the error of a command that cannot use the site file at path.
+func mistakes(path string, faults *configs.Errors) error {
+	if len(faults.Problems) == 1 {
+		return fmt.Errorf("%s: 1 mistake", path)
+	}
+	return fmt.Errorf("%s: %d mistakes", path, len(faults.Problems))
+}
+
+// watched returns how many facilities of the site are equipment, and neither a
+// line nor the gateway itself.
+func watched(site *gateway.Site) int {
+	n := 0
+	for _, f := range site.Facilities() {
+		if f.Class.Counted() {
+			n++
+		}
+	}
+	return n
+}
+
 // checkJSON prints what a program wants to read; a site with mistakes still is
 // an error.
-func checkJSON(cmd *cobra.Command, c *configs.Config, faults *configs.Errors) error {
+func checkJSON(cmd *cobra.Command, path string, c *configs.Config, faults *configs.Errors) error {
 	report := struct {
 		Problems any `json:"problems"`
 		Warnings any `json:"warnings"`
@@ -63,7 +84,7 @@ func checkJSON(cmd *cobra.Command, c *configs.Config, faults *configs.Errors) er
 		return err
 	}
 	if faults != nil {
-		return fmt.Errorf("%d mistakes", len(faults.Problems))
+		return mistakes(path, faults)
 	}
 	return nil
 }

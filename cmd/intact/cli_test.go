@@ -30,6 +30,8 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func TestExitCodesAndStreams(t *testing.T) {
 	example := "../../configs/sites/example.yaml"
 	twelve := "../../configs/testdata/twelve.yaml"
+	one := filepath.Join(t.TempDir(), "one.yaml")
+	write(t, one, "site: {id: one, timezone: Asia/Shanghai, language: zh}\n")
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -37,8 +39,10 @@ func TestExitCodesAndStreams(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"a site in order", []string{"check", "--config", example}, 0, "is in order", ""},
+		{"a site in order", []string{"check", "--config", example}, 0, "is in order: 6 facilities, ", ""},
+		{"a site with one mistake", []string{"check", "--config", one}, 1, "", ": 1 mistake\n"},
 		{"a site with mistakes", []string{"check", "--config", twelve}, 1, "", "12 mistakes"},
+		{"one mistake stops the gateway", []string{"run", "--config", one}, 1, "", ": 1 mistake\n"},
 		{"mistakes for a program", []string{"check", "--json", "--config", twelve}, 1, `"line":`, ""},
 		{"no such file", []string{"check", "--config", "nowhere.yaml"}, 1, "", "nowhere.yaml"},
 		{"a flag is missing", []string{"check"}, 2, "", `required flag(s) "config" not set`},
@@ -60,6 +64,23 @@ func TestExitCodesAndStreams(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRunTellsWarnings starts a gateway with a line that nobody reads.
+func TestRunTellsWarnings(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "site.yaml")
+	write(t, config, `
+site: {id: idle, timezone: Asia/Shanghai, language: en}
+http: {listen: "127.0.0.1:0"}
+buses: {plc: {tcp: "127.0.0.1:1"}, idle: {tcp: "127.0.0.1:2"}}
+facilities: [{id: lift-1, profile: generic-lift-io, bus: plc, unit: 1}]
+`)
+	gw := startGateway(t, config, filepath.Join(dir, "data"))
+	if want := "nothing is read through bus idle"; !strings.Contains(gw.log.String(), want) {
+		t.Errorf("no %q in:\n%s", want, gw.log)
+	}
+	gw.stop(t)
 }
 
 // TestTwelveMistakes holds the binary to a message with a place and a hint for

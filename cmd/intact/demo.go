@@ -149,12 +149,6 @@ func (n *narrator) say(format string, args ...any) {
 func (n *narrator) welcome(c *configs.Config, addr string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	counted := 0
-	for _, f := range c.Site.Facilities() {
-		if f.Class.Counted() {
-			counted++
-		}
-	}
 	fmt.Fprintf(n.out, `%s %s: %d simulated facilities over Modbus TCP and MQTT
 
   open      http://%s/            (?lang=en for English)
@@ -165,7 +159,7 @@ Within a minute: a pump trips, a fire detector acts, water is found and a lift
 stops between floors. Each becomes an alert and a ticket on the page, and the
 facility-intact rate falls below its 98 %%. Take a ticket there. Ctrl-C ends it.
 
-`, c.Site.Name.ZH, c.Site.Name.EN, counted, addr, addr, addr)
+`, c.Site.Name.ZH, c.Site.Name.EN, watched(c.Site), addr, addr, addr)
 }
 
 func (n *narrator) happening(h simulators.Happening) {

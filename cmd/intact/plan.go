@@ -27,7 +27,7 @@ func planCommand() *cobra.Command {
 			var faults *configs.Errors
 			if errors.As(err, &faults) {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
-				return fmt.Errorf("%s: %d mistakes", config, len(faults.Problems))
+				return mistakes(config, faults)
 			} else if err != nil {
 				return err
 			}

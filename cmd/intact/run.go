@@ -64,9 +64,15 @@ func load(path string, w io.Writer, env func(string) (string, bool)) (*configs.C
 	var faults *configs.Errors
 	if errors.As(err, &faults) {
 		fmt.Fprintln(w, faults)
-		return nil, fmt.Errorf("%s: %d mistakes", path, len(faults.Problems))
+		return nil, mistakes(path, faults)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range c.Warnings {
+		fmt.Fprintln(w, "warning:", warning)
+	}
+	return c, nil
 }
 
 func versionCommand() *cobra.Command {
