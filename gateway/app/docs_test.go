@@ -1,12 +1,18 @@
 package app_test
 
 import (
+	"context"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/simulators"
 )
 
 // pages returns every page of the documentation, READMEs included.
@@ -69,5 +75,77 @@ func TestEveryPageIsInBothLanguages(t *testing.T) {
 				t.Errorf("%s does not lead to %s (%v)", readme, name, err)
 			}
 		}
+	}
+}
+
+// example returns the first YAML example of a page that begins with start.
+func example(t *testing.T, page, start string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "```yaml\n"+start)
+	block, _, closed := strings.Cut(block, "\n```")
+	if !found || !closed {
+		t.Fatalf("%s has no example that begins with %q", page, start)
+	}
+	return []byte(start + block)
+}
+
+// The examples of the documentation can be copied as they stand.
+func TestTheExamplesOfTheDocumentationWork(t *testing.T) {
+	for _, language := range []string{"", "zh/"} {
+		t.Run("site file "+language, func(t *testing.T) {
+			secrets := t.TempDir()
+			for _, name := range []string{"mq", "desk.secret", "influx"} {
+				if err := os.WriteFile(filepath.Join(secrets, name), []byte("secret"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			site := strings.ReplaceAll(string(example(t, language+"site-file.md", "site:")), "/etc/intact", secrets)
+			load(t, fstest.MapFS{"site.yaml": {Data: []byte(site)}})
+		})
+		t.Run("profile and rule "+language, func(t *testing.T) {
+			load(t, fstest.MapFS{
+				"profile.yaml": {Data: example(t, language+"profiles.md", "profile:")},
+				"rule.yaml":    {Data: example(t, language+"rules.md", "class:")},
+				"site.yaml": {Data: []byte(`
+site: {id: own, timezone: Asia/Shanghai, language: zh}
+buses: {plc: {tcp: "192.0.2.1:502"}}
+facilities: [{id: pump-1, profile: acme-pump-1, bus: plc, unit: 1}]
+profiles: [profile.yaml]
+rules: {files: [rule.yaml]}
+`)},
+			})
+		})
+		t.Run("simulation "+language, func(t *testing.T) {
+			var plan simulators.Plan
+			if err := configs.Decode(fstest.MapFS{"sim.yaml": {Data: example(t, language+"simulate.md", "seed:")}}, "sim.yaml", &plan); err != nil {
+				t.Fatal(err)
+			}
+			profiles, err := configs.Profiles()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := simulators.New(plan, profiles, simulators.Options{Listen: func(network, _ string) (net.Listener, error) {
+				return net.Listen(network, "127.0.0.1:0") // the ports of the example may be taken here
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			over, end := context.WithCancel(t.Context())
+			end()
+			if err := s.Run(over); err != nil { // closes what New has opened
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func load(t *testing.T, files fstest.MapFS) {
+	t.Helper()
+	if _, err := configs.Load(files, "site.yaml", configs.Options{}); err != nil {
+		t.Error(err)
 	}
 }
