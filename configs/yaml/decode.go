@@ -3,6 +3,7 @@ package yaml
 import (
 	"encoding"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -208,6 +209,9 @@ func (d *Document) scalar(n ast.Node, v reflect.Value, path string, f field) {
 		return
 	}
 	if f.file && text != "" {
+		if !filepath.IsAbs(text) { // as seen from where it is written
+			text = filepath.Join(filepath.Dir(d.file), text)
+		}
 		d.files = append(d.files, File{path, text})
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {

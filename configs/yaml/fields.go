@@ -14,7 +14,7 @@ import (
 //	yaml:"key,required"  key must be given
 //	yaml:"key,keyed"     a mapping whose entries become the elements of a slice, in their order
 //	yaml:"key,secret"    only as ${NAME}
-//	yaml:"key,file"      the name of a file, see Document.Files
+//	yaml:"key,file"      the name of a file, beside the document if relative; see Document.Files
 //	yaml:",key"          takes the key of the entry of the keyed mapping
 //	yaml:"key,scalar"    takes the value where the struct is written as a plain scalar
 //	yaml:",inline"       the fields of a struct as if they were its own

@@ -300,3 +300,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestARelativeFileLiesBesideTheDocument(t *testing.T) {
+	for written, want := range map[string]string{
+		"secrets/mq": "/etc/intact/secrets/mq", "../mq": "/etc/mq", "/run/mq": "/run/mq",
+	} {
+		docs, problems := yaml.Read("/etc/intact/site.yaml", []byte("key_file: "+written+"\n"), yaml.Options{})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		d := docs[0]
+		var got thing
+		d.Decode(&got)
+		if got.Key != want || len(d.Files()) != 1 || d.Files()[0].Name != want {
+			t.Errorf("%s is read as %s, listed as %v; want %s", written, got.Key, d.Files(), want)
+		}
+	}
+}
