@@ -109,7 +109,7 @@ func (p *Pipeline) applyEvents() {
 		p.notices = p.parts.Router.Route(p.notices[:0], ev, p.ticketOf(ev.Alert))
 		p.pending.Notices = append(p.pending.Notices, p.notices...)
 		p.o.Log.Info("alert "+ev.Kind.String(), "alert", ev.Alert.ID, "facility", ev.Alert.Facility,
-			"rule", ev.Alert.Rule, "severity", ev.Alert.Severity.String())
+			"rule", ev.Alert.Rule, "point", ev.Alert.Point, "severity", ev.Alert.Severity.String())
 	}
 }
 
@@ -130,7 +130,11 @@ func (p *Pipeline) recordJobs(jobs []tickets.Event) {
 		if j.Name == "breached" {
 			p.stats.Breaches[j.Note]++
 		}
-		p.o.Log.Info("ticket "+j.Name, "ticket", j.Ticket.Number, "facility", j.Ticket.Facility, "by", j.By)
+		log := p.o.Log.With("ticket", j.Ticket.Number, "facility", j.Ticket.Facility)
+		if j.By != "" {
+			log = log.With("by", j.By)
+		}
+		log.Info("ticket " + j.Name)
 	}
 }
 

@@ -189,6 +189,7 @@ type alertView struct {
 	Title, Facility, Where  string
 	FacilityID              gateway.FacilityID
 	Point                   gateway.PointID
+	PointText               string
 	Value, Limit            string
 	Since, For              string
 	Started                 int64 // ms
@@ -239,8 +240,8 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 	if ref, ok := snap.Site.Lookup(a.Point); ok {
 		p := snap.Site.Point(ref)
 		v.Value = valueText(p, snap.Values[ref], w)
-		if p.Kind.Stepwise() && !p.Text.IsZero() { // which of many contacts it is
-			v.Value = p.Text.In(w.lang) + w.T("colon") + v.Value
+		if p.Name != gateway.LinkPoint && !p.Text.IsZero() { // which of many phases or contacts it is
+			v.PointText = p.Text.In(w.lang) + w.T("colon")
 		}
 		if (p.Kind == gateway.Analog || p.Kind == gateway.Counter) && number(a.Limit) != nil {
 			v.Limit = numberText(p, a.Limit, w)
