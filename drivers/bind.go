@@ -154,6 +154,9 @@ func (p *Profile) modbusField(pt Point) (f modbus.Field, err error) {
 		f.Gate = &modbus.Gate{Field: p.pointIndex(pt.Gate.Point)}
 		f.Gate.Min, f.Gate.Max = pt.Gate.bounds()
 	}
+	if pt.Factor != nil {
+		f.Factor = &modbus.Factor{Field: p.pointIndex(pt.Factor.Point), Power: pt.Factor.As == exponent}
+	}
 	return f, nil
 }
 

@@ -25,6 +25,9 @@ const (
 	slow   = "slow"
 )
 
+// exponent says of a factor that it is the n of 10^n.
+const exponent = "exponent"
+
 const (
 	defaultMaxGap = 8
 	minMaxAge     = 10 * time.Second

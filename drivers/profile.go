@@ -100,7 +100,7 @@ type Point struct {
 	// Modbus.
 	Reg   *int   `yaml:"reg"` // in the numbering of the profile
 	Table string `yaml:"table"`
-	Type  string `yaml:"type"` // u16 i16 u32 i32 u64 i64 f32 f64; of a coil or discrete input: bit
+	Type  string `yaml:"type"` // one of modbus.Types; of a coil or discrete input: bit
 	Order string `yaml:"order"`
 	Bit   *int   `yaml:"bit"`  // one bit of the register, 0 the lowest
 	Bits  string `yaml:"bits"` // a bit field such as "8-15"
@@ -110,6 +110,7 @@ type Point struct {
 
 	// Meaning.
 	Scale    *float64         `yaml:"scale"` // value = raw*scale + offset
+	Factor   *Factor          `yaml:"scale_from"`
 	Offset   float64          `yaml:"offset"`
 	Invert   bool             `yaml:"invert"` // a normally closed contact: 1 reads as 0
 	NA       []int64          `yaml:"na"`     // raw values of the register or registers, or in the payload, that mean "not available"
@@ -122,6 +123,14 @@ type Point struct {
 	Group    string           `yaml:"group"`
 	MaxAge   time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
 	Decimals *int             `yaml:"decimals"`
+}
+
+// Factor is a scale that the device tells in another point: value =
+// raw*scale*factor + offset. Without the factor the point has no value. Modbus
+// only.
+type Factor struct {
+	Point string `yaml:"point,required"`
+	As    string `yaml:"as"` // factor (default), or exponent: the n of 10^n
 }
 
 // Gate makes a point count only while another point of the same device lies

@@ -146,6 +146,12 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		{point(func(p *drivers.Point) { p.Gate.Point = "flow" }), "points.flow.valid_when.point", "itself"},
 		{point(func(p *drivers.Point) { p.Gate.Min = nil }), "points.flow.valid_when", "neither"},
 		{point(func(p *drivers.Point) { p.Gate.Max = new(40.0) }), "points.flow.valid_when.min", "above"},
+		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "nothing"} }, "points.energy.scale_from.point", "nothing"},
+		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "energy"} }, "points.energy.scale_from.point", "itself"},
+		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "flow"} }, "points.energy.scale_from.point", "third"},
+		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "signal", As: "power"} }, "points.energy.scale_from.as", "factor, exponent"},
+		{func(p *drivers.Profile) { p.Points[4].Factor = &drivers.Factor{Point: "signal"} }, "points.mode.scale_from", "cannot be scaled"},
+		{func(p *drivers.Profile) { p.Points[5].Type = "bcd32"; p.Points[5].Bit = new(1) }, "points.energy.bit", "no bits"},
 		{func(p *drivers.Profile) { p.Points[1].Gate = &drivers.Gate{Point: "fault", Min: new(1.0)} }, "points.flow.valid_when.point", "third"},
 		{func(p *drivers.Profile) { p.Points[1].Bits = "7-0" }, "points.signal.bits", "8-15"},
 		{func(p *drivers.Profile) { p.Points[1].Bits = "0..7" }, "points.signal.bits", "8-15"},
@@ -163,7 +169,7 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 			p.Points[5].Kind = "bitset"
 			p.Points[5].Type = "u64"
 			p.Points[5].Scale = nil
-		}, "points.energy.kind", "u16 or u32"},
+		}, "points.energy.kind", "up to 32 bits"},
 		{func(p *drivers.Profile) { p.Points[6].NA = []int64{0x10000} }, "points.errors.na[0]", "does not fit"},
 		{func(p *drivers.Profile) { p.Limits.MaxRegs = 1; p.Points[5].Name = "energy"; p.Points[0].Type = "u16" }, "points.energy.type", "2 registers"},
 		{func(p *drivers.Profile) { p.Time = &drivers.Stamp{} }, "time", "Modbus profile"},
@@ -200,6 +206,9 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		"death.path":          func(p *drivers.Profile) { p.Death = &drivers.Sign{Topic: "../LWT", Path: ".."} },
 		"death": func(p *drivers.Profile) {
 			p.Birth, p.Death = &drivers.Sign{Topic: "../LWT"}, &drivers.Sign{Topic: "../LWT"}
+		},
+		"points.battery.scale_from": func(p *drivers.Profile) {
+			p.Points[1].Factor = &drivers.Factor{Point: "mode"}
 		},
 	} {
 		p := sensor()
@@ -326,6 +335,24 @@ func TestGatewayPoints(t *testing.T) {
 		if pt.Period != 0 || pt.MaxAge != 0 {
 			t.Errorf("%s comes on events, but has period %s and age %s", pt.Name, pt.Period, pt.MaxAge)
 		}
+	}
+}
+
+func TestAPointIsScaledByAnotherOne(t *testing.T) {
+	p := meter()
+	p.Points = append(p.Points, drivers.Point{Name: "exponent", Reg: new(9), Type: "i16", NA: []int64{0x8000}})
+	p.Points[5].Factor = &drivers.Factor{Point: "exponent", As: "exponent"}
+	p.Samples = []drivers.Vector{
+		{At: 6, Hex: "0000 04D2 0000 FFFE", Want: map[string]float64{"energy": 0.1234, "exponent": -2}},
+		{At: 6, Hex: "0000 04D2 0000 0003", Want: map[string]float64{"energy": 12340}},
+		{At: 6, Hex: "0000 04D2 0000 8000", Want: map[string]float64{"energy": math.NaN()}},
+		{At: 6, Hex: "0000 04D2", Want: map[string]float64{"energy": math.NaN()}},
+	}
+	if _, all := mistakes(p.Validate); all != "" {
+		t.Error(all)
+	}
+	if err := p.TestSamples(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 // TestSamples reads the profile's samples as the drivers would and returns an
 // error that names every point that does not come out as it should.
 //
-// A gated point has a value only if its gate is in the same sample.
+// A point with a gate or a scale_from has a value only if that is in the same
+// sample.
 func (p *Profile) TestSamples() error {
 	refs := make([]gateway.PointRef, len(p.Points))
 	for i := range refs {
@@ -92,13 +93,21 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 			}
 			return s
 		}
+		scaled := func(i int) gateway.Sample {
+			s := read(i)
+			if x := fields[i].Factor; x != nil && s.Quality.HasValue() {
+				by := read(x.Field)
+				s.Value, s.Quality = fields[i].Apply(s.Value, by.Value, by.Quality)
+			}
+			return s
+		}
 		for i := range fields {
-			got[i] = read(i)
+			got[i] = scaled(i)
 			g := fields[i].Gate
 			if g == nil || !got[i].Quality.HasValue() {
 				continue
 			}
-			if by := read(g.Field); !g.Open(by.Value, by.Quality) {
+			if by := scaled(g.Field); !g.Open(by.Value, by.Quality) {
 				got[i] = gateway.Sample{Point: refs[i], Quality: gateway.BadNotAvailable}
 			}
 		}

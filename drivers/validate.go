@@ -119,6 +119,7 @@ func (p *Profile) validatePoint(report gateway.Report, pt *Point) {
 		validateMeaning(report, pt, kind)
 	}
 	p.validateGate(report.At("valid_when"), pt)
+	p.validateFactor(report.At("scale_from"), pt, kind)
 	if p.Protocol == MQTT {
 		validatePath(report, pt)
 	} else {
@@ -188,6 +189,27 @@ func (p *Profile) validateGate(report gateway.Report, pt *Point) {
 	}
 }
 
+func (p *Profile) validateFactor(report gateway.Report, pt *Point, kind gateway.Kind) {
+	x := pt.Factor
+	if x == nil {
+		return
+	}
+	oneOf(report, "as", x.As, "", "factor", exponent)
+	i := p.pointIndex(x.Point)
+	switch {
+	case p.Protocol == MQTT:
+		report("", "an MQTT point has no scale_from", "devices that speak JSON send scaled numbers")
+	case kind.Stepwise():
+		report("", "a "+kind.String()+" point cannot be scaled", "say kind: analog")
+	case i < 0:
+		report("point", fmt.Sprintf("the profile has no point %q", x.Point), "")
+	case x.Point == pt.Name:
+		report("point", "a point cannot scale itself", "")
+	case p.Points[i].Factor != nil || p.Points[i].Gate != nil:
+		report("point", fmt.Sprintf("%s depends on a third point itself", x.Point), "the scale must stand on its own")
+	}
+}
+
 func validatePath(report gateway.Report, pt *Point) {
 	if pt.Path == "" {
 		report("path", "an MQTT point needs a path", "such as data.temp or values.2.v")
@@ -230,7 +252,7 @@ func (p *Profile) validateRegister(report gateway.Report, pt *Point, full Point,
 		report("type", fmt.Sprintf("a %s takes %d registers, limits.max_regs allows %d", typ, typ.Registers(), limit), "")
 	}
 	if kind == gateway.Bitset && (!typ.Unsigned() || typ.Width() > 32) {
-		report("kind", "a bitset is u16 or u32", "")
+		report("kind", "a bitset is of up to 32 bits", "type u8_hi, u8_lo, u16, u24 or u32")
 	}
 	if kind.Stepwise() && typ.Float() {
 		report("kind", fmt.Sprintf("a %s point cannot be %s", kind, typ), "an integer type")

@@ -153,6 +153,8 @@ func checkDevice(d Device) error {
 			errs = append(errs, fmt.Errorf("unit %d, %s: no period", d.Unit, f.Name))
 		case f.Bits < 0 || f.Shift < 0 || f.Bits > 0 && (!f.Type.Unsigned() || f.Shift+f.Bits > f.Type.Width()):
 			errs = append(errs, fmt.Errorf("unit %d, %s: bits %d to %d of %s", d.Unit, f.Name, f.Shift, f.Shift+f.Bits-1, f.Type))
+		case f.Factor != nil && (f.Factor.Field < 0 || f.Factor.Field >= len(d.Fields) || d.Fields[f.Factor.Field].Factor != nil):
+			errs = append(errs, fmt.Errorf("unit %d, %s: its factor is field %d of %d, or has one itself", d.Unit, f.Name, f.Factor.Field, len(d.Fields)))
 		case f.Gate != nil && (f.Gate.Field < 0 || f.Gate.Field >= len(d.Fields)):
 			errs = append(errs, fmt.Errorf("unit %d, %s: its gate is field %d of %d", d.Unit, f.Name, f.Gate.Field, len(d.Fields)))
 		}
@@ -173,7 +175,7 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		lenient = lenient || d.LenientUnit
 		state := &device{link: link{point: d.Link}, due: b.cycle(min(cmp.Or(d.Every, linkPeriod), linkPeriod))}
 		b.devices = append(b.devices, state)
-		u.fields = append(u.fields, withGates(d.Fields, len(u.fields))...)
+		u.fields = append(u.fields, withCompanions(d.Fields, len(u.fields))...)
 		for len(owner) < len(u.fields) {
 			owner = append(owner, state)
 		}
@@ -194,29 +196,6 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 	u.port = &port{line: &b.line, timeout: u.timeout, pause: pause, lenient: lenient}
 	u.client = modbus.NewClient2(b.line.framing.packager(id), u.port)
 	b.units = append(b.units, u)
-}
-
-// withGates returns the fields of one device, of which those before it on the
-// unit are base many. A gate that is read at another pace than the field it
-// vouches for is read a second time beside it: an old gate vouches for nothing.
-func withGates(fields []Field, base int) []Field {
-	all := slices.Clone(fields)
-	for i := range fields {
-		g := fields[i].Gate
-		if g == nil {
-			continue
-		}
-		own := *g
-		if fields[g.Field].Period != fields[i].Period {
-			beside := fields[g.Field]
-			beside.Point, beside.Period = gateway.NoPoint, fields[i].Period
-			own.Field = len(all)
-			all = append(all, beside)
-		}
-		own.Field += base
-		all[i].Gate = &own
-	}
-	return all
 }
 
 // Run polls until ctx ends, then closes the connection and returns nil. It

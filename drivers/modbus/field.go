@@ -1,153 +1,11 @@
 package modbus
 
 import (
-	"encoding/binary"
-	"fmt"
 	"math"
-	"math/bits"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
 )
-
-// Table is one of the four tables of a Modbus device. Its number is the
-// function code that reads it.
-type Table uint8
-
-// The tables.
-const (
-	Coils            Table = 1
-	DiscreteInputs   Table = 2
-	HoldingRegisters Table = 3
-	InputRegisters   Table = 4
-)
-
-var tableNames = [...]string{Coils: "coil", DiscreteInputs: "discrete", HoldingRegisters: "holding", InputRegisters: "input"}
-
-// Tables returns the names of the tables, in the order of their function codes.
-func Tables() []string { return append([]string(nil), tableNames[1:]...) }
-
-// ParseTable returns the table named s.
-func ParseTable(s string) (Table, bool) {
-	n, ok := indexOf(tableNames[1:], s)
-	return Table(n + 1), ok
-}
-
-// String returns the name of the table as profiles write it.
-func (t Table) String() string { return name(tableNames[:], int(t), "table") }
-
-// Single reports whether the table holds single bits and not registers.
-func (t Table) Single() bool { return t == Coils || t == DiscreteInputs }
-
-// Type is how the bytes of a value are to be read.
-type Type uint8
-
-// The types. Bit is that of coils and discrete inputs.
-const (
-	U16 Type = iota
-	I16
-	U32
-	I32
-	U64 // beyond 2^53 the lowest digits are lost, as a sample is a float64
-	I64 // as U64
-	F32
-	F64
-	Bit
-)
-
-var typeNames = [...]string{"u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bit"}
-
-// Types returns the names of the types.
-func Types() []string { return append([]string(nil), typeNames[:]...) }
-
-// ParseType returns the type named s.
-func ParseType(s string) (Type, bool) {
-	n, ok := indexOf(typeNames[:], s)
-	return Type(n), ok
-}
-
-// String returns the name of the type as profiles write it.
-func (t Type) String() string { return name(typeNames[:], int(t), "type") }
-
-// Width returns the number of bits of a value of the type.
-func (t Type) Width() int {
-	switch t {
-	case Bit:
-		return 1
-	case U16, I16:
-		return 16
-	case U32, I32, F32:
-		return 32
-	default:
-		return 64
-	}
-}
-
-// Registers returns how many registers, coils or inputs hold one value.
-func (t Type) Registers() int { return max(1, t.Width()/16) }
-
-// Unsigned reports whether the type is an unsigned integer of registers, of
-// which single bits may be taken.
-func (t Type) Unsigned() bool { return t == U16 || t == U32 || t == U64 }
-
-// Float reports whether the type is an IEEE 754 number.
-func (t Type) Float() bool { return t == F32 || t == F64 }
-
-// Order is the order in which the bytes of a value lie on the wire, written as
-// the four bytes of a 32-bit value of which A is the highest.
-//
-// It is made of two choices, so that it has a meaning for every width: whether
-// the lowest word comes first (CDAB, DCBA), and whether the two bytes of each
-// register are swapped (BADC, DCBA). A 64-bit value ABCDEFGH is therefore sent
-// as GHEFCDAB in the order CDAB, as BADCFEHG in BADC, as HGFEDCBA in DCBA; a
-// 16-bit value knows the swapped bytes only.
-type Order uint8
-
-// The orders.
-const (
-	ABCD Order = iota
-	CDAB
-	BADC
-	DCBA
-)
-
-var orderNames = [...]string{"ABCD", "CDAB", "BADC", "DCBA"}
-
-// Orders returns the names of the orders.
-func Orders() []string { return append([]string(nil), orderNames[:]...) }
-
-// ParseOrder returns the order named s.
-func ParseOrder(s string) (Order, bool) {
-	n, ok := indexOf(orderNames[:], s)
-	return Order(n), ok
-}
-
-// String returns the name of the order as profiles write it.
-func (o Order) String() string { return name(orderNames[:], int(o), "order") }
-
-// uint returns the 2, 4 or 8 bytes of b as the number they stand for.
-func (o Order) uint(b []byte) uint64 {
-	var v uint64
-	switch len(b) {
-	case 2:
-		v = uint64(binary.BigEndian.Uint16(b))
-	case 4:
-		v = uint64(binary.BigEndian.Uint32(b))
-	default:
-		v = binary.BigEndian.Uint64(b)
-	}
-	if o == ABCD {
-		return v
-	}
-	// Reversing all bytes and then those of each word leaves the words reversed.
-	if o == CDAB || o == DCBA {
-		v = bits.ReverseBytes64(v) >> (64 - 8*len(b))
-	}
-	if o == CDAB || o == BADC {
-		v = v&0xFF00FF00FF00FF00>>8 | v&0x00FF00FF00FF00FF<<8
-	}
-	return v
-}
 
 // Field is one value within the tables of a device: where it lies, how often it
 // is read, and how its bytes become the value of a point.
@@ -171,9 +29,10 @@ type Field struct {
 	Divisor float64
 	Offset  float64
 	Invert  bool      // of a discrete point: 1 reads as 0
-	NA      []int64   // raw values of the whole register or registers that mean "not available"
+	NA      []int64   // raw values of the type, before bits are cut out, that mean "not available"
 	Range   []float64 // lowest and highest possible value, after scaling; nil for any
 	Gate    *Gate
+	Factor  *Factor
 }
 
 // Gate names the field that vouches for another one. If it is bad or outside
@@ -188,6 +47,38 @@ func (g *Gate) Open(v float64, q gateway.Quality) bool {
 	return q.HasValue() && v >= g.Min && v <= g.Max
 }
 
+// Factor names the field whose value another one is to be multiplied by, before
+// the offset is added: meters with exchangeable transformers tell their scale.
+type Factor struct {
+	Field int  // index in the device's fields
+	Power bool // the value is n of 10^n
+}
+
+// maxPower is the highest power of ten that a device may scale by. What lies
+// beyond is no scale but a register that was never set.
+const maxPower = 10
+
+// Apply returns the value of f, which Decode gave as v, with the factor by of
+// the quality q. Without a factor there is no value: a raw number alone may be
+// wrong by powers of ten.
+func (f *Field) Apply(v, by float64, q gateway.Quality) (float64, gateway.Quality) {
+	switch {
+	case !q.HasValue():
+		return 0, gateway.BadNotAvailable
+	case !f.Factor.Power && by == 0:
+		return 0, gateway.BadOutOfRange
+	case !f.Factor.Power:
+		v *= by
+	case by != math.Trunc(by) || math.Abs(by) > maxPower:
+		return 0, gateway.BadOutOfRange
+	case by < 0:
+		v /= math.Pow10(int(-by)) // which is exact, while its reciprocal is not
+	default:
+		v *= math.Pow10(int(by))
+	}
+	return f.bounded(float64(v) + f.Offset)
+}
+
 // end returns the address after the field's last register.
 func (f *Field) end() int { return int(f.Address) + f.Type.Registers() }
 
@@ -195,9 +86,10 @@ func (f *Field) end() int { return int(f.Address) + f.Type.Registers() }
 // request that began at the address start: registers high byte first, or coils
 // from the lowest bit of the first byte on.
 //
-// It never guesses: what is not there or is infinite is BadDecode, a NaN and
-// the device's own codes are BadNotAvailable, what the profile calls impossible
-// is BadOutOfRange. A value comes with Good only. Gates are not looked at.
+// It never guesses: what is not there, is infinite or is no value of the type is
+// BadDecode, a NaN and the device's own codes are BadNotAvailable, what the profile calls impossible
+// is BadOutOfRange. A value comes with Good only. Gates are not looked at, and a value with a
+// Factor waits for Apply.
 func (f *Field) Decode(data []byte, start uint16) (float64, gateway.Quality) {
 	at := int(f.Address) - int(start)
 	if at < 0 {
@@ -209,33 +101,32 @@ func (f *Field) Decode(data []byte, start uint16) (float64, gateway.Quality) {
 		}
 		return f.mean(float64(data[at/8] >> (at % 8) & 1))
 	}
-	width := f.Type.Width()
+	size := 2 * f.Type.Registers()
 	at *= 2
-	if f.Type == Bit || at+width/8 > len(data) {
+	if f.Type == Bit || at+size > len(data) {
 		return 0, gateway.BadDecode
 	}
-	raw := f.Order.uint(data[at : at+width/8])
-	if len(f.NA) > 0 && f.notAvailable(raw, width) {
+	raw := f.Type.cut(f.Order.uint(data[at : at+size]))
+	if f.notAvailable(raw) {
 		return 0, gateway.BadNotAvailable
 	}
-	switch f.Type {
-	case F32:
-		return f.mean(float64(math.Float32frombits(uint32(raw))))
-	case F64:
-		return f.mean(math.Float64frombits(raw))
-	case I16, I32, I64:
-		return f.mean(float64(int64(raw<<(64-width)) >> (64 - width)))
-	default:
-		if f.Bits > 0 {
-			raw = raw >> f.Shift & (1<<f.Bits - 1)
-		}
-		return f.mean(float64(raw))
+	if f.Bits > 0 {
+		raw = raw >> f.Shift & (1<<f.Bits - 1)
 	}
+	v, ok := f.Type.number(raw)
+	if !ok {
+		return 0, gateway.BadDecode
+	}
+	return f.mean(v)
 }
 
 // notAvailable reports whether raw is one of the device's codes for "no value".
 // A negative code is a signed number; all others are the bits as they lie.
-func (f *Field) notAvailable(raw uint64, width int) bool {
+func (f *Field) notAvailable(raw uint64) bool {
+	if f.Type == Epoch32 && (raw == 0 || raw == math.MaxUint32) {
+		return true
+	}
+	width := f.Type.Width()
 	for _, na := range f.NA {
 		if na < 0 {
 			if na >= -1<<(width-1) && raw == uint64(na)<<(64-width)>>(64-width) {
@@ -267,31 +158,29 @@ func (f *Field) mean(v float64) (float64, gateway.Quality) {
 		// would give other last digits on another processor.
 		v = float64(v * f.Scale)
 	}
-	v += f.Offset
-	if v-v != 0 { // NaN or infinite
-		if math.IsNaN(v) {
-			return 0, gateway.BadNotAvailable
-		}
+	if f.Factor != nil {
+		return finite(v)
+	}
+	return f.bounded(v + f.Offset)
+}
+
+// finite returns v, unless it is NaN or infinite.
+func finite(v float64) (float64, gateway.Quality) {
+	switch {
+	case v-v == 0:
+		return v, gateway.Good
+	case math.IsNaN(v):
+		return 0, gateway.BadNotAvailable
+	default:
 		return 0, gateway.BadDecode
 	}
-	if len(f.Range) == 2 && (v < f.Range[0] || v > f.Range[1]) {
+}
+
+// bounded returns v, unless it is no number that the point can have.
+func (f *Field) bounded(v float64) (float64, gateway.Quality) {
+	v, q := finite(v)
+	if q == gateway.Good && len(f.Range) == 2 && (v < f.Range[0] || v > f.Range[1]) {
 		return 0, gateway.BadOutOfRange
 	}
-	return v, gateway.Good
-}
-
-func indexOf(names []string, s string) (int, bool) {
-	for i, n := range names {
-		if n == s {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-func name(names []string, i int, what string) string {
-	if i < len(names) && names[i] != "" {
-		return names[i]
-	}
-	return fmt.Sprintf("%s(%d)", what, i)
+	return v, q
 }

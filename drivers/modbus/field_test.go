@@ -125,9 +125,13 @@ func TestDecodeCoils(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{0x43, 0x6A, 0, 0}, uint16(0), uint16(0), byte(3), byte(6), byte(0), byte(0), byte(0), 1.0, 0.0, int64(-1))
 	f.Add([]byte{0xCD, 0x6B, 5}, uint16(19), uint16(25), byte(1), byte(8), byte(0), byte(0), byte(0), 0.0, 0.0, int64(0))
+	f.Add([]byte{0x7C, 0, 0x7E, 0}, uint16(0), uint16(1), byte(2), byte(modbus.F16), byte(2), byte(0), byte(0), 1.0, 0.0, int64(0))
+	f.Add([]byte{0x12, 0xA4, 0xFF, 0xFF}, uint16(0), uint16(0), byte(2), byte(modbus.BCD32), byte(1), byte(0), byte(0), 1.0, 0.0, int64(0))
+	f.Add([]byte{0, 1, 0xFF, 0xFE, 0, 0, 0x27, 0x10}, uint16(0), uint16(0), byte(2), byte(modbus.Mod10K4), byte(0), byte(0), byte(0), 1.0, 0.0, int64(0))
+	f.Add([]byte{0x80, 0, 0, 0, 0, 0}, uint16(0), uint16(0), byte(2), byte(modbus.U48), byte(3), byte(8), byte(4), 1.0, 0.0, int64(0))
 	f.Fuzz(func(t *testing.T, data []byte, start, address uint16, table, typ, order, shift, bits byte, scale, offset float64, na int64) {
 		field := modbus.Field{
-			Table: modbus.Table(1 + table%4), Address: address, Type: modbus.Type(typ % 9), Order: modbus.Order(order % 4),
+			Table: modbus.Table(1 + table%4), Address: address, Type: modbus.Type(int(typ) % len(modbus.Types())), Order: modbus.Order(order % 4),
 			Shift: int(shift % 64), Bits: int(bits % 64), Scale: scale, Offset: offset, NA: []int64{na}, Range: []float64{-1e12, 1e12},
 		}
 		v, q := field.Decode(data, start)

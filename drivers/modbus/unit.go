@@ -112,7 +112,7 @@ func (u *unit) poll(ctx context.Context) {
 			u.request(ctx, b)
 		}
 	}
-	u.applyGates()
+	u.settle()
 }
 
 // leaves reports whether b need not be asked for now: it was refused or mute
@@ -324,22 +324,6 @@ func (b *block) note(answered bool) {
 	for _, d := range b.devices {
 		d.asked = true
 		d.answered = d.answered || answered
-	}
-}
-
-// applyGates takes the value from each due field whose gate is closed. The gate
-// has been read in the same cycle, in the same request if it lies near enough.
-func (u *unit) applyGates() {
-	for _, b := range u.due {
-		for _, i := range b.Fields {
-			g := u.fields[i].Gate
-			if g == nil || !u.values[i].Quality.HasValue() {
-				continue
-			}
-			if by := u.values[g.Field]; !g.Open(by.Value, by.Quality) {
-				u.values[i].Value, u.values[i].Quality = 0, gateway.BadNotAvailable
-			}
-		}
 	}
 }
 

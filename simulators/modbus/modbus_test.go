@@ -143,6 +143,27 @@ func TestRegistersFollowHandWrittenVectors(t *testing.T) {
 		"float 12.5, low word first":           {typed("f32", "CDAB"), 12.5, []uint16{0, 0x4148}},
 		"float 50, all swapped":                {typed("f32", "DCBA"), 50, []uint16{0, 0x4842}},
 		"double 1":                             {typed("f64", ""), 1, []uint16{0x3FF0, 0, 0, 0}},
+		"half 1.5":                             {typed("f16", ""), 1.5, []uint16{0x3E00}},
+		"half -65504 and beyond":               {typed("f16", ""), -1e9, []uint16{0xFBFF}},
+		"half, subnormal, bytes swapped":       {typed("f16", "BADC"), 1.0 / (1 << 24), []uint16{0x0100}},
+		"half 0":                               {typed("f16", ""), 0, []uint16{0}},
+		"upper byte":                           {typed("u8_hi", ""), 0xF2, []uint16{0xF200}},
+		"lower byte, negative":                 {typed("i8_lo", ""), -14, []uint16{0x00F2}},
+		"upper byte never wraps":               {typed("u8_hi", ""), 300, []uint16{0xFF00}},
+		"24 bits":                              {typed("u24", "CDAB"), 0x123456, []uint16{0x3456, 0x0012}},
+		"24 bits, negative":                    {typed("i24", ""), -2, []uint16{0x00FF, 0xFFFE}},
+		"48 bits":                              {typed("u48", "CDAB"), 0x102030405, []uint16{0x0405, 0x0203, 0x0001}},
+		"48 bits, negative":                    {typed("i48", ""), -1000, []uint16{0xFFFF, 0xFFFF, 0xFC18}},
+		"sign and magnitude":                   {typed("sm16", ""), -100, []uint16{0x8064}},
+		"sign and magnitude never wraps":       {typed("sm32", ""), 1e12, []uint16{0x7FFF, 0xFFFF}},
+		"four digits":                          {typed("bcd16", ""), 1234, []uint16{0x1234}},
+		"eight digits and beyond":              {typed("bcd32", ""), 1e9, []uint16{0x9999, 0x9999}},
+		"modulo 10000":                         {typed("mod10k_2", "CDAB"), 12345678, []uint16{0x162E, 0x04D2}},
+		"modulo 10000, negative":               {typed("mod10k_3", ""), -10002, []uint16{0, 0xFFFF, 0xFFFE}},
+		"modulo 10000 never wraps":             {typed("mod10k_4", ""), 1e20, []uint16{0x270F, 0x270F, 0x270F, 0x270F}},
+		"a moment":                             {typed("epoch32", ""), 1705315200, []uint16{0x65A5, 0x0B80}},
+		"no value, half":                       {typed("f16", ""), math.NaN(), []uint16{0x7E00}},
+		"no value, code of a byte":             {na("u8_lo", 0xFFFF, 0xFF), math.NaN(), []uint16{0x00FF}},
 		"scale tenths":                         {scaled("u16", 0.1, 0), 230.04, []uint16{2300}},
 		"scale tenths, rounded up":             {scaled("u16", 0.1, 0), 230.06, []uint16{2301}},
 		"kelvin":                               {scaled("u16", 0.01, -273.15), 20, []uint16{29315}},
@@ -191,6 +212,20 @@ func TestPointsShareRegisters(t *testing.T) {
 	want = []uint16{0x8002 | 0x0020 | 63<<8, 0x00F0, 0}
 	if got, err := c.ReadRegisters(1, 3, foreign.HOLDING_REGISTER); err != nil || !cmp.Equal(got, want) {
 		t.Errorf("%04X, %v; want %04X", got, err, want)
+	}
+}
+
+func TestTheDeviceTellsItsScale(t *testing.T) {
+	s := new(modbus.Server)
+	p := profile(
+		drivers.Point{Name: "volts", Reg: new(1), Role: "voltage", Factor: &drivers.Factor{Point: "exponent", As: "exponent"}},
+		drivers.Point{Name: "exponent", Reg: new(2), NA: []int64{0x8000}},
+		drivers.Point{Name: "amps", Reg: new(3), Role: "current", Factor: &drivers.Factor{Point: "ratio"}},
+		drivers.Point{Name: "ratio", Reg: new(4), Scale: new(0.1)})
+	unit(t, s, 1, p).Update(roles{"voltage": 230, "current": 12})
+	got, err := client(t, serve(t, s), 1).ReadRegisters(1, 4, foreign.HOLDING_REGISTER)
+	if want := []uint16{230, 0, 12, 10}; err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%d, %v; want %d", got, err, want)
 	}
 }
 
@@ -321,7 +356,7 @@ func TestFramesAreThoseOfTheSpecification(t *testing.T) {
 
 func TestWhatCannotBeLaidOutSaysWhy(t *testing.T) {
 	for want, p := range map[string]drivers.Point{
-		`point a: unknown type "u24"`:                   {Reg: new(1), Type: "u24"},
+		`point a: unknown type "u17"`:                   {Reg: new(1), Type: "u17"},
 		"point a: no register":                          {},
 		"point a: bits 14 to 17 do not lie in 16":       {Reg: new(1), Bits: "14-17"},
 		`point a: bits "upper"`:                         {Reg: new(1), Bits: "upper"},

@@ -1,0 +1,75 @@
+package modbus
+
+import (
+	"slices"
+
+	"github.com/intact-gateway/intact/gateway"
+)
+
+// withCompanions returns the fields of one device, of which those before it on
+// the unit are base many. What a field depends on and is read at another pace is
+// read a second time beside it: an old gate vouches for nothing, and an old
+// factor may belong to another value.
+func withCompanions(fields []Field, base int) []Field {
+	all := slices.Clone(fields)
+	var beside func(of, needed int) int
+	beside = func(of, needed int) int {
+		if fields[of].Period == fields[needed].Period {
+			return base + needed
+		}
+		c := fields[needed]
+		c.Point, c.Period = gateway.NoPoint, fields[of].Period
+		if c.Factor != nil { // which has no factor itself
+			c.Factor = &Factor{Field: beside(of, c.Factor.Field), Power: c.Factor.Power}
+		}
+		all = append(all, c)
+		return base + len(all) - 1
+	}
+	for i := range fields {
+		if g := fields[i].Gate; g != nil {
+			own := *g
+			own.Field = beside(i, g.Field)
+			all[i].Gate = &own
+		}
+		if x := fields[i].Factor; x != nil {
+			all[i].Factor = &Factor{Field: beside(i, x.Field), Power: x.Power}
+		}
+	}
+	return all
+}
+
+// settle makes the values of the due fields final once all of them are read:
+// what depends on another field takes that of the same cycle.
+func (u *unit) settle() {
+	for _, b := range u.due {
+		for _, i := range b.Fields {
+			u.applyFactor(i)
+		}
+	}
+	for _, b := range u.due {
+		for _, i := range b.Fields {
+			u.applyGate(i)
+		}
+	}
+}
+
+// applyFactor multiplies the value of field i by what its device says.
+func (u *unit) applyFactor(i int) {
+	f, v := &u.fields[i], &u.values[i]
+	if f.Factor == nil || !v.Quality.HasValue() {
+		return
+	}
+	by := &u.values[f.Factor.Field]
+	v.Value, v.Quality = f.Apply(v.Value, by.Value, by.Quality)
+}
+
+// applyGate takes the value from field i if its gate is closed.
+func (u *unit) applyGate(i int) {
+	g, v := u.fields[i].Gate, &u.values[i]
+	if g == nil || !v.Quality.HasValue() {
+		return
+	}
+	if by := &u.values[g.Field]; !g.Open(by.Value, by.Quality) {
+		v.Value, v.Quality = 0, gateway.BadNotAvailable
+	}
+}
