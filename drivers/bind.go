@@ -126,7 +126,11 @@ func (p *Profile) modbusFields(d Device, refs []gateway.PointRef) ([]modbus.Fiel
 		f.Name, f.Point, f.Period = string(d.Facility)+"/"+pt.Name, refs[i], p.period(pt.Group, d)
 		fields[i] = f
 	}
-	return fields, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	guards, err := p.sentinelFields(fields)
+	return append(fields, guards...), err
 }
 
 // modbusField returns how pt, which is complete, is read from any device.
@@ -149,7 +153,10 @@ func (p *Profile) modbusField(pt Point) (f modbus.Field, err error) {
 		return f, fmt.Errorf("table %q, type %q, order %q or kind %q is unknown", pt.Table, pt.Type, pt.Order, pt.Kind)
 	}
 	f.Scale, f.Divisor, f.Offset = *pt.Scale, divisor(*pt.Scale), pt.Offset
-	f.Invert, f.NA, f.Range = pt.Invert, pt.NA, pt.Range
+	f.Invert, f.NA, f.Range, f.MaxStep, f.Unit = pt.Invert, pt.NA, pt.Range, pt.MaxStep, pt.Unit
+	if f.Kind == gateway.Counter {
+		f.Counter = pt.counter(f.Type)
+	}
 	if pt.Gate != nil {
 		f.Gate = &modbus.Gate{Field: p.pointIndex(pt.Gate.Point)}
 		f.Gate.Min, f.Gate.Max = pt.Gate.bounds()

@@ -105,7 +105,7 @@ func newModbus(b Bus, binding Binding, o Options) (*modbus.Bus, error) {
 		c.Devices = append(c.Devices, modbus.Device{
 			Unit: byte(d.Unit), Link: d.Link, Every: p.period(normal, d.Device),
 			MaxRegs: p.Limits.MaxRegs, MaxGap: p.maxGap(), Timeout: p.timeoutOf(b), Pause: p.Limits.Pause,
-			LenientUnit: p.Quirks.LenientUnit, Fields: fields,
+			LenientUnit: p.Quirks.LenientUnit, AllEqual: p.allEqual(), Fields: fields,
 		})
 	}
 	if err := errors.Join(errs...); err != nil {

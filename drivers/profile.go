@@ -1,6 +1,10 @@
 package drivers
 
 import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -30,6 +34,7 @@ type Profile struct {
 	Periods  Periods       `yaml:"periods"`
 	Quirks   Quirks        `yaml:"quirks"`
 	Points   []Point       `yaml:"points,keyed,required"`
+	Sentinel []Sentinel    `yaml:"sentinel"`
 
 	// MQTT.
 	ExpectEvery time.Duration `yaml:"expect_every"` // how often a message comes at the latest; a site may set it with expect:
@@ -57,6 +62,19 @@ type Limits struct {
 	MaxGap  *int          `yaml:"max_gap"`  // unwanted registers read to join two blocks; default 8
 	Timeout time.Duration `yaml:"timeout"`  // for one answer; default 1s
 	Pause   time.Duration `yaml:"pause"`    // silence between two requests
+	// AllEqual is in how many registers or more one word, other than 0, makes an
+	// answer bad; 0 for never. Default: 8, if they hold values in three units.
+	AllEqual *int `yaml:"all_equal"`
+}
+
+// Sentinel is a register that never changes, such as the code of the model. An
+// answer in which it holds something else is bad as a whole. Modbus only.
+type Sentinel struct {
+	Reg   int     `yaml:"reg,required"`
+	Table string  `yaml:"table"`
+	Type  string  `yaml:"type"`
+	Order string  `yaml:"order"`
+	Value float64 `yaml:"value,required"`
 }
 
 // Quirks are what a model does against the protocol and is forgiven.
@@ -112,9 +130,12 @@ type Point struct {
 	Scale    *float64         `yaml:"scale"` // value = raw*scale + offset
 	Factor   *Factor          `yaml:"scale_from"`
 	Offset   float64          `yaml:"offset"`
-	Invert   bool             `yaml:"invert"` // a normally closed contact: 1 reads as 0
-	NA       []int64          `yaml:"na"`     // raw values of the register or registers, or in the payload, that mean "not available"
-	Range    []float64        `yaml:"range"`  // lowest and highest possible value, after scaling
+	Invert   bool             `yaml:"invert"`   // a normally closed contact: 1 reads as 0
+	NA       []int64          `yaml:"na"`       // raw values of the register or registers, or in the payload, that mean "not available"
+	Range    []float64        `yaml:"range"`    // lowest and highest possible value, after scaling
+	MaxStep  float64          `yaml:"max_step"` // Modbus: the most it changes from one reading to the next; 0 for anything
+	MaxRate  Rate             `yaml:"max_rate"` // Modbus: the most a counter grows, such as 100/h
+	Rollover float64          `yaml:"rollover"` // Modbus: the value at which a counter begins again; default by its type
 	Gate     *Gate            `yaml:"valid_when"`
 	Unit     string           `yaml:"unit"`
 	Role     string           `yaml:"role"`
@@ -123,6 +144,21 @@ type Point struct {
 	Group    string           `yaml:"group"`
 	MaxAge   time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
 	Decimals *int             `yaml:"decimals"`
+}
+
+// Rate is a growth in a second, in the unit of its point. It is written 100/h.
+type Rate float64
+
+// UnmarshalText reads "100/h": a number above 0 for each s, min, h or d.
+func (r *Rate) UnmarshalText(b []byte) error {
+	number, each, _ := strings.Cut(string(b), "/")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	q, errUnit := gateway.ConvertUnit(1, strings.TrimSpace(each), "s")
+	if err != nil || errUnit != nil || strings.TrimSpace(each) == "" || !(v > 0) || math.IsInf(v, 0) {
+		return fmt.Errorf("%q is no rate such as 100/h", b)
+	}
+	*r = Rate(v / q)
+	return nil
 }
 
 // Factor is a scale that the device tells in another point: value =

@@ -146,6 +146,18 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		{point(func(p *drivers.Point) { p.Gate.Point = "flow" }), "points.flow.valid_when.point", "itself"},
 		{point(func(p *drivers.Point) { p.Gate.Min = nil }), "points.flow.valid_when", "neither"},
 		{point(func(p *drivers.Point) { p.Gate.Max = new(40.0) }), "points.flow.valid_when.min", "above"},
+		{func(p *drivers.Profile) { p.Limits.AllEqual = new(1) }, "limits.all_equal", "2 to 125"},
+		{func(p *drivers.Profile) { p.Sentinel = []drivers.Sentinel{{Reg: 0, Value: 1}} }, "sentinel[0].reg", "no address"},
+		{func(p *drivers.Profile) { p.Sentinel = []drivers.Sentinel{{Reg: 900, Value: 1}} }, "sentinel[0].reg", "together"},
+		{func(p *drivers.Profile) { p.Sentinel = []drivers.Sentinel{{Reg: 9, Type: "word", Value: 1}} }, "sentinel[0].type", "u16"},
+		{func(p *drivers.Profile) {
+			p.Sentinel = []drivers.Sentinel{{Reg: 9, Table: "coil", Type: "bit", Value: 1}}
+		}, "sentinel[0].table", "proves nothing"},
+		{point(func(p *drivers.Point) { p.MaxStep = -1 }), "points.flow.max_step", "above 0"},
+		{point(func(p *drivers.Point) { p.MaxRate = 1 }), "points.flow.max_rate", "kind: counter"},
+		{point(func(p *drivers.Point) { p.Rollover = 1 }), "points.flow.rollover", "kind: counter"},
+		{func(p *drivers.Profile) { p.Points[5].MaxStep = 1 }, "points.energy.max_step", "max_rate"},
+		{func(p *drivers.Profile) { p.Points[5].Rollover = math.Inf(1) }, "points.energy.rollover", "100000"},
 		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "nothing"} }, "points.energy.scale_from.point", "nothing"},
 		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "energy"} }, "points.energy.scale_from.point", "itself"},
 		{func(p *drivers.Profile) { p.Points[5].Factor = &drivers.Factor{Point: "flow"} }, "points.energy.scale_from.point", "third"},
@@ -353,6 +365,37 @@ func TestAPointIsScaledByAnotherOne(t *testing.T) {
 	}
 	if err := p.TestSamples(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestASentinelDisprovesASample(t *testing.T) {
+	p := meter()
+	p.Sentinel = []drivers.Sentinel{{Reg: 9, Value: 0x3001}}
+	p.Samples = []drivers.Vector{
+		{At: 5, Hex: "0001 0000 04D2 8001 3001", Want: map[string]float64{"mode": 1, "energy": 12.34}},
+		{At: 5, Hex: "0001 0000 04D2 8001 3002", Want: map[string]float64{"mode": math.NaN(), "energy": math.NaN()}},
+		{At: 5, Hex: "0001 0000 04D2", Want: map[string]float64{"mode": 1}},
+	}
+	if _, all := mistakes(p.Validate); all != "" {
+		t.Error(all)
+	}
+	if err := p.TestSamples(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARateIsANumberForATime(t *testing.T) {
+	for text, want := range map[string]float64{"100/h": 100.0 / 3600, "0.5 / s": 0.5, "6/min": 0.1, "86400/d": 1} {
+		var r drivers.Rate
+		if err := r.UnmarshalText([]byte(text)); err != nil || math.Abs(float64(r)-want) > 1e-12 {
+			t.Errorf("%s is %v a second, %v", text, r, err)
+		}
+	}
+	for _, text := range []string{"", "100", "100/", "/h", "100/kWh", "-1/h", "0/h", "1/h/h", "NaN/h", "Inf/h"} {
+		var r drivers.Rate
+		if err := r.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was taken as %v", text, r)
+		}
 	}
 }
 

@@ -87,7 +87,7 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 		}
 		got := make(map[int]gateway.Sample, len(fields))
 		read := func(i int) gateway.Sample {
-			s := gateway.Sample{Point: refs[i]}
+			s := gateway.Sample{Point: fields[i].Point}
 			if fields[i].Table == table {
 				s.Value, s.Quality = fields[i].Decode(data, start)
 			}
@@ -101,7 +101,7 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 			}
 			return s
 		}
-		for i := range fields {
+		for i := range p.Points {
 			got[i] = scaled(i)
 			g := fields[i].Gate
 			if g == nil || !got[i].Quality.HasValue() {
@@ -111,8 +111,28 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 				got[i] = gateway.Sample{Point: refs[i], Quality: gateway.BadNotAvailable}
 			}
 		}
+		if disproved(fields[len(p.Points):], table, data, start) {
+			for i, s := range got {
+				if s.Quality.HasValue() {
+					got[i] = gateway.Sample{Point: refs[i], Quality: gateway.BadImplausible}
+				}
+			}
+		}
 		return got, nil
 	}, nil
+}
+
+// disproved reports whether one of the sentinels is among the data and does not
+// hold what it always does.
+func disproved(sentinels []modbus.Field, table modbus.Table, data []byte, start uint16) bool {
+	return slices.ContainsFunc(sentinels, func(f modbus.Field) bool {
+		at := int(f.Address) - int(start)
+		if f.Table != table || at < 0 || 2*(at+f.Type.Registers()) > len(data) {
+			return false
+		}
+		v, q := f.Decode(data, start)
+		return q != gateway.Good || v != *f.Sentinel
+	})
 }
 
 func (p *Profile) mqttDecoder(refs []gateway.PointRef) (decoding, error) {

@@ -40,6 +40,7 @@ func (p *Profile) Validate(report gateway.Report) {
 		report("safety", fmt.Sprintf("unknown safety %q", p.Safety), "life for fire and lift devices, or leave it out")
 	}
 	p.validateDefaults(report.At("defaults"))
+	p.validateSentinels(report)
 	p.validateLimits(report)
 	p.validateMQTT(report)
 	if len(p.Points) == 0 {
@@ -85,6 +86,9 @@ func (p *Profile) validateLimits(report gateway.Report) {
 	if l.MaxGap != nil && (*l.MaxGap < 0 || *l.MaxGap > 124) {
 		report("limits.max_gap", fmt.Sprintf("a gap of %d registers", *l.MaxGap), "0 to 124")
 	}
+	if n := l.AllEqual; n != nil && (*n < 0 || *n == 1 || *n > 125) {
+		report("limits.all_equal", fmt.Sprintf("%d equal registers", *n), "2 to 125, or 0 for never")
+	}
 	duration(report, "limits.timeout", l.Timeout, shortest, longestLimit)
 	duration(report, "limits.pause", l.Pause, 0, longestLimit)
 	duration(report, "periods.fast", p.Periods.Fast, shortest, 24*time.Hour)
@@ -117,6 +121,7 @@ func (p *Profile) validatePoint(report gateway.Report, pt *Point) {
 		report("kind", fmt.Sprintf("unknown kind %q", pt.Kind), "one of analog, discrete, enum, counter, bitset")
 	} else {
 		validateMeaning(report, pt, kind)
+		p.validateGrowth(report, pt, kind)
 	}
 	p.validateGate(report.At("valid_when"), pt)
 	p.validateFactor(report.At("scale_from"), pt, kind)

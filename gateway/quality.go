@@ -26,6 +26,7 @@ const (
 	BadOutOfRange                  // outside the range declared by the profile
 	BadStale                       // nothing new for longer than the point's maximum age
 	BadOffline                     // the device or its broker says it is off line
+	BadImplausible                 // a whole answer that cannot be true by what else is known
 )
 
 var qualityNames = [...]string{
@@ -33,7 +34,7 @@ var qualityNames = [...]string{
 	BadTimeout: "timeout", BadRefused: "refused", BadClosed: "closed", BadFrame: "frame",
 	BadShort: "short", BadException: "exception", BadDecode: "decode", BadPayload: "payload",
 	BadNotAvailable: "not_available", BadOutOfRange: "out_of_range", BadStale: "stale",
-	BadOffline: "offline",
+	BadOffline: "offline", BadImplausible: "implausible",
 }
 
 // HasValue reports whether a sample of this quality carries a value.

@@ -64,6 +64,10 @@ type Device struct {
 	// alone says who speaks.
 	LenientUnit bool
 	Fields      []Field
+	// AllEqual is in how many registers or more one and the same word disproves
+	// an answer. 0 leaves it to a rule that is safe for any device, a negative
+	// number is for never.
+	AllEqual int
 }
 
 // Options are what a Bus needs from its surroundings. The zero value logs to
@@ -173,6 +177,7 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		maxRegs, maxGap = min(maxRegs, cmp.Or(d.MaxRegs, maxRegisters)), min(maxGap, d.MaxGap)
 		u.timeout, pause = max(u.timeout, cmp.Or(d.Timeout, time.Second)), max(pause, d.Pause)
 		lenient = lenient || d.LenientUnit
+		u.equal = cmp.Or(u.equal, d.AllEqual)
 		state := &device{link: link{point: d.Link}, due: b.cycle(min(cmp.Or(d.Every, linkPeriod), linkPeriod))}
 		b.devices = append(b.devices, state)
 		u.fields = append(u.fields, withCompanions(d.Fields, len(u.fields))...)
@@ -180,6 +185,7 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 			owner = append(owner, state)
 		}
 	}
+	u.watches = newWatches(u.fields)
 	u.values = make([]gateway.Sample, len(u.fields))
 	for i := range u.values {
 		u.values[i].Point = u.fields[i].Point

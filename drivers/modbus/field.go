@@ -33,6 +33,11 @@ type Field struct {
 	Range   []float64 // lowest and highest possible value, after scaling; nil for any
 	Gate    *Gate
 	Factor  *Factor
+
+	Unit     string   // of the value; tells measurements of different kinds apart
+	Counter  *Counter // of a total, nil to take every reading as it is
+	MaxStep  float64  // the most the value changes from one reading to the next; 0 for anything
+	Sentinel *float64 // the value of a register that never changes: another one disproves the whole answer
 }
 
 // Gate names the field that vouches for another one. If it is bad or outside

@@ -112,3 +112,127 @@ func TestAFactorThatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestACounterThatFallsIsHeldOnTheBus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const period = time.Second
+		var b bank
+		b.set(10, 0x0001, 0xE240) // 123456
+		counter := &modbus.Counter{MaxRate: 10, Rollover: 1 << 32, Step: 1}
+		r, stop := b.watch(t, period, []modbus.Field{
+			{Point: 0, Period: period, Type: modbus.U32, Address: 10, Kind: gateway.Counter, Counter: counter},
+			{Point: 1, Period: period, Type: modbus.U32, Address: 10},
+		})
+		defer stop()
+		time.Sleep(3 * period)
+		r.clear()
+		b.set(10, 0, 0)
+		time.Sleep(period)
+		b.set(10, 0x0001, 0xE241)
+		time.Sleep(2 * period)
+		b.set(10, 0x7FFF, 0)
+		time.Sleep(period)
+		b.set(10, 0x0001, 0xE243)
+		time.Sleep(2 * period)
+		seen := make(map[gateway.Quality]int)
+		for _, s := range r.of(0) {
+			seen[s.Quality]++
+			if s.Quality.HasValue() && (s.Value < 123456 || s.Value > 123459) {
+				t.Errorf("the counter read %v, %s", s.Value, s.Quality)
+			}
+		}
+		if seen[gateway.Uncertain] != 1 || seen[gateway.BadImplausible] != 1 || seen[gateway.Good] < 4 {
+			t.Errorf("one fall and one leap gave %v", seen)
+		}
+		if v, q := value(t, r, 1); v != 123459 || q != gateway.Good {
+			t.Errorf("the same register as a number is %v, %s", v, q)
+		}
+	})
+}
+
+func TestAnAnswerOfOneWordIsBelievedOnlyWhereItCanBeTrue(t *testing.T) {
+	measured := func(n int, units ...string) []modbus.Field {
+		fields := make([]modbus.Field, n)
+		for i := range fields {
+			fields[i] = modbus.Field{Point: gateway.PointRef(i), Period: time.Second, Address: uint16(10 + i), Unit: units[i%len(units)]}
+		}
+		return fields
+	}
+	for _, tt := range []struct {
+		name     string
+		fields   []modbus.Field
+		word     uint16
+		allEqual int
+		want     gateway.Quality
+	}{
+		{"volts, amperes and watts all 236", measured(9, "V", "A", "W"), 236, 0, gateway.BadImplausible},
+		{"volts, amperes and watts all set", measured(9, "V", "A", "W"), 0xFFFF, 0, gateway.BadImplausible},
+		{"a device at rest", measured(9, "V", "A", "W"), 0, 0, gateway.Good},
+		{"three voltages and three currents of a small meter", measured(6, "V", "A", "W"), 236, 0, gateway.Good},
+		{"detectors in one state", measured(60, ""), 0x0400, 0, gateway.Good},
+		{"temperatures of many rooms", measured(60, "degC"), 220, 0, gateway.Good},
+		{"detectors of a device that is known for it", measured(60, ""), 236, 12, gateway.BadImplausible},
+		{"fewer detectors", measured(11, ""), 236, 12, gateway.Good},
+		{"a device that may", measured(9, "V", "A", "W"), 236, -1, gateway.Good},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var b bank
+				for i := range tt.fields {
+					tt.fields[i].Table = modbus.HoldingRegisters
+					b.set(tt.fields[i].Address, tt.word)
+				}
+				_, r, stop := start(t, modbus.Config{ID: "b1", Link: lineLink, Devices: []modbus.Device{
+					{Unit: 1, Link: unitLink, Every: time.Second, Fields: tt.fields, AllEqual: tt.allEqual},
+				}}, b.device())
+				defer stop()
+				time.Sleep(3 * time.Second)
+				if _, q := value(t, r, 5); q != tt.want {
+					t.Errorf("the value is %s, want %s", q, tt.want)
+				}
+				if v, q := value(t, r, unitLink); v != 1 || q != gateway.Good {
+					t.Errorf("the link of a device that answers is %v, %s", v, q)
+				}
+				b.set(10, tt.word+1)
+				time.Sleep(2 * time.Second)
+				if _, q := value(t, r, 5); q != gateway.Good {
+					t.Errorf("once the registers differ the value is %s", q)
+				}
+			})
+		})
+	}
+}
+
+func TestASentinelDisprovesTheAnswerItIsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const period = time.Second
+		var b bank
+		b.set(9, 0x3001, 230)
+		b.set(100, 50)
+		model := float64(0x3001)
+		r, stop := b.watch(t, period, []modbus.Field{
+			{Point: 0, Period: period, Address: 10},
+			{Point: 1, Period: period, Address: 10, NA: []int64{231}},
+			{Point: 2, Period: period, Address: 100},
+			{Point: gateway.NoPoint, Period: period, Address: 9, Sentinel: &model},
+		})
+		defer stop()
+		for _, tt := range []struct {
+			model, volts uint16
+			want, na     gateway.Quality
+		}{
+			{0x3001, 230, gateway.Good, gateway.Good},
+			{230, 230, gateway.BadImplausible, gateway.BadImplausible},
+			{0, 231, gateway.BadImplausible, gateway.BadNotAvailable},
+			{0x3001, 230, gateway.Good, gateway.Good},
+		} {
+			b.set(9, tt.model, tt.volts)
+			time.Sleep(2 * period)
+			for p, want := range []gateway.Quality{tt.want, tt.na, gateway.Good} {
+				if _, q := value(t, r, gateway.PointRef(p)); q != want {
+					t.Errorf("with the model %04X point %d is %s, want %s", tt.model, p, q, want)
+				}
+			}
+		}
+	})
+}

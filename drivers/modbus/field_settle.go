@@ -51,6 +51,26 @@ func (u *unit) settle() {
 			u.applyGate(i)
 		}
 	}
+	for _, b := range u.due {
+		for _, i := range b.Fields {
+			if u.watches[i] != nil {
+				u.judgeField(i)
+			}
+		}
+	}
+}
+
+// judgeField holds the value of field i against the earlier ones.
+func (u *unit) judgeField(i int) {
+	f, v, w := &u.fields[i], &u.values[i], u.watches[i]
+	before, read := w.doubts, v.Value
+	w.judge(f, v)
+	switch {
+	case before == 0 && w.doubts > 0:
+		u.log.Warn("value leaps and is held back", "point", f.Name, "from", w.trusted.value, "to", read)
+	case before > 0 && w.doubts == 0:
+		u.log.Info("value is believed again", "point", f.Name, "value", v.Value)
+	}
 }
 
 // applyFactor multiplies the value of field i by what its device says.

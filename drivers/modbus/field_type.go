@@ -144,6 +144,22 @@ func (t Type) Unsigned() bool {
 	return types[t].form == unsigned && t != Bit && t != Epoch32
 }
 
+// Modulus returns the number of values of the type from 0 on, after which a
+// total begins again at 0; 0 if there is no such end that a total would reach.
+func (t Type) Modulus() float64 {
+	switch types[t].form {
+	case unsigned:
+		if width := types[t].width; width <= 48 && t.Unsigned() {
+			return math.Ldexp(1, width)
+		}
+	case decimal:
+		return math.Pow10(types[t].width / 4)
+	case modulo:
+		return math.Pow10(types[t].width / 4)
+	}
+	return 0
+}
+
 // Float reports whether the type is an IEEE 754 number.
 func (t Type) Float() bool { return types[t].form == float }
 

@@ -110,6 +110,18 @@ func TestEveryTypeIsReadByItsName(t *testing.T) {
 	}
 }
 
+func TestTotalsBeginAgainAtTheEndOfTheirType(t *testing.T) {
+	for typ, want := range map[modbus.Type]float64{
+		modbus.U16: 65536, modbus.U8Low: 256, modbus.U24: 1 << 24, modbus.U32: 1 << 32, modbus.U48: 1 << 48,
+		modbus.BCD16: 1e4, modbus.BCD32: 1e8, modbus.Mod10K2: 1e8, modbus.Mod10K3: 1e12, modbus.Mod10K4: 1e16,
+		modbus.U64: 0, modbus.I32: 0, modbus.SM32: 0, modbus.F32: 0, modbus.F64: 0, modbus.Epoch32: 0, modbus.Bit: 0,
+	} {
+		if got := typ.Modulus(); got != want {
+			t.Errorf("a %s begins again after %v, want %v", typ, got, want)
+		}
+	}
+}
+
 func TestAFactorScalesTheValue(t *testing.T) {
 	const good, out = gateway.Good, gateway.BadOutOfRange
 	for _, tt := range []struct {

@@ -44,9 +44,11 @@ type unit struct {
 	log      *slog.Logger
 	counters *counters
 
-	fields []Field
-	values []gateway.Sample // by field, of the current cycle
-	blocks []*block
+	fields  []Field
+	values  []gateway.Sample // by field, of the current cycle
+	watches []*watch         // by field, nil where none is needed
+	equal   int              // registers alike that disprove an answer; 0 for the rule, negative for never
+	blocks  []*block
 
 	due      []*block // in the current turn
 	asked    int      // requests in the current pass
@@ -65,6 +67,7 @@ type block struct {
 	Request
 	cycle   *cycle
 	devices []*device // whose fields it holds
+	doubted bool      // its last answer cannot be true
 	quality gateway.Quality
 	mute    int           // requests in a row without an answer
 	refused bool          // for what it asks for, not for now
@@ -245,6 +248,9 @@ func (u *unit) ask(ctx context.Context, b *block) error {
 		}
 	} else {
 		u.set(b, q, at)
+	}
+	if err == nil {
+		u.doubt(b, data)
 	}
 	b.note(heard(err))
 	if q != b.quality && (b.refused || !divisible(err)) {
