@@ -164,7 +164,7 @@ func TestMistakesOfASite(t *testing.T) {
 		{"one point from two sources", head + "facilities:\n  - id: m\n    sources:\n      - {profile: eastron-sdm630, bus: plc, unit: 1}\n      - {profile: eastron-sdm630, bus: plc, unit: 2}\n",
 			`site.yaml:9:19: point v_l1 is in the profile of another source, too (a facility has each point once: use a profile of your own with other names)`},
 		{"a source beside sources", head + "facilities:\n  - id: m\n    unit: 1\n    sources: [{profile: eastron-sdm630, bus: plc, unit: 1}]\n",
-			`site.yaml:8:5: a source stands both beside sources and in it (move profile, bus, unit, topic, every and expect into the list)`},
+			`site.yaml:8:5: a source stands both beside sources and in it (move profile, bus, unit, topic, every, expect and points into the list)`},
 		{"a param for a facility that does not exist", head + "facilities: [" + meter + "]\nrules: {set: {n: {v_high: 240 V}}}\n",
 			`site.yaml:6:15: there is no facility "n" (known: m)`},
 		{"a param that does not exist", head + "facilities: [" + meter + "]\nrules: {set: {m: {v_hihg: 240 V}}}\n",

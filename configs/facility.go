@@ -56,8 +56,8 @@ func (l *loader) sourcesOf(f *Facility, at origin) (sources []Source, written []
 	if len(f.Sources) == 0 {
 		return []Source{f.Source}, []origin{at}
 	}
-	if f.Source != (Source{}) {
-		at.report("sources", "a source stands both beside sources and in it", "move profile, bus, unit, topic, every and expect into the list")
+	if f.Source.given() {
+		at.report("sources", "a source stands both beside sources and in it", "move profile, bus, unit, topic, every, expect and points into the list")
 	}
 	for i := range f.Sources {
 		written = append(written, origin{at.doc, fmt.Sprintf("%s.sources[%d]", at.path, i)})
@@ -128,12 +128,13 @@ func (l *loader) addSource(g *gateway.Facility, s Source, name string, n int, at
 		return false
 	}
 	b.used = true
+	p = l.changed(p, &s, g, at)
 	if p.Protocol == drivers.MQTT {
 		checkMQTT(&s, b, name, at)
 	} else {
 		checkModbus(&s, b, at)
 	}
-	d := drivers.Device{Facility: g.ID, Profile: s.Profile, Bus: s.Bus, Topic: s.Topic, Name: name, Every: s.Every, Expect: s.Expect}
+	d := drivers.Device{Facility: g.ID, Profile: p.Name, Bus: s.Bus, Topic: s.Topic, Name: name, Every: s.Every, Expect: s.Expect}
 	if s.Unit != nil {
 		d.Unit = *s.Unit
 	}

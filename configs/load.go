@@ -32,13 +32,6 @@ func (o origin) String() string {
 	return fmt.Sprintf("%s:%d:%d", at.File, at.Line, at.Col)
 }
 
-// profile is a device profile and where it comes from.
-type profile struct {
-	*drivers.Profile
-	origin
-	ok bool // it has no mistakes and is complete
-}
-
 // bus is a bus and where it is written.
 type bus struct {
 	drivers.Bus
@@ -100,8 +93,7 @@ func (l *loader) load(src []byte) *Config {
 	if s.Influx != nil {
 		s.Influx.Validate(l.at("influx"))
 	}
-	l.shippedProfiles()
-	l.ownProfiles(s.Profiles)
+	l.readProfiles(s.Profiles)
 	parts := l.included(s)
 	// All buses first: a facility may be on one that a later file describes.
 	for _, p := range parts {
@@ -208,14 +200,6 @@ func (l *loader) openShipped(name string) []*yaml.Document {
 	return l.parse(shippedAs+name, src, yaml.Options{Many: true})
 }
 
-// shippedProfiles reads the profiles that ship before any other, so that a
-// second one of the same name is the site's.
-func (l *loader) shippedProfiles() {
-	for _, name := range shippedFiles("profiles") {
-		l.addProfiles(l.openShipped(name))
-	}
-}
-
 // shippedFiles returns the names of the files in a folder of those that ship.
 func shippedFiles(folder string) []string {
 	names, err := fs.Glob(shipped, folder+"/*.yaml")
@@ -223,44 +207,6 @@ func shippedFiles(folder string) []string {
 		panic(err) // the pattern is constant
 	}
 	return names
-}
-
-// ownProfiles reads the profiles of the site.
-func (l *loader) ownProfiles(patterns []string) {
-	for _, name := range l.files("profiles", patterns) {
-		l.addProfiles(l.open(name, yaml.Options{Many: true}))
-	}
-}
-
-// addProfiles keeps also those with mistakes, so that what uses one is not told
-// that there is none.
-func (l *loader) addProfiles(docs []*yaml.Document) {
-	for _, d := range docs {
-		p := &profile{Profile: new(drivers.Profile), origin: origin{d, "profile"}}
-		d.Decode(p.Profile)
-		p.Validate(d.Report)
-		if before, twice := l.profiles[p.Name]; twice {
-			d.Report("profile", fmt.Sprintf("profile %q is already in %s", p.Name, before.origin), "give it a name of its own")
-			continue
-		}
-		if p.ok = len(d.Problems()) == 0; p.ok {
-			p.Normalize()
-		}
-		if p.Name != "" {
-			l.profiles[p.Name] = p
-		}
-	}
-}
-
-// known returns the profiles without mistakes.
-func (l *loader) known() map[string]*drivers.Profile {
-	profiles := make(map[string]*drivers.Profile, len(l.profiles))
-	for name, p := range l.profiles {
-		if p.ok {
-			profiles[name] = p.Profile
-		}
-	}
-	return profiles
 }
 
 // part is the buses and facilities of one file.

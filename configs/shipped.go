@@ -28,7 +28,7 @@ func Shipped() fs.FS { return shipped }
 // Profiles returns the device profiles that ship, by name.
 func Profiles() (map[string]*drivers.Profile, error) {
 	l := newLoader(shipped, "", Options{})
-	l.shippedProfiles()
+	l.readProfiles(nil)
 	if problems := l.problems(); len(problems) > 0 {
 		return nil, &Errors{Problems: problems}
 	}

@@ -71,6 +71,14 @@ type Source struct {
 	Topic   string        `yaml:"topic"`  // MQTT
 	Every   time.Duration `yaml:"every"`  // Modbus: over the profile's normal period
 	Expect  time.Duration `yaml:"expect"` // MQTT: how often a message must come
+	// Points is what is otherwise with this one device than in its profile, such
+	// as the scale that its transformers make.
+	Points []drivers.Point `yaml:"points,keyed"`
+}
+
+// given reports whether anything is written of the source.
+func (s *Source) given() bool {
+	return s.Profile != "" || s.Bus != "" || s.Unit != nil || s.Topic != "" || s.Every != 0 || s.Expect != 0 || len(s.Points) > 0
 }
 
 // Rules says which rules are held against the facilities.

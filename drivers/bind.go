@@ -160,6 +160,9 @@ func (p *Profile) modbusField(pt Point) (f modbus.Field, err error) {
 	if pt.Gate != nil {
 		f.Gate = &modbus.Gate{Field: p.pointIndex(pt.Gate.Point)}
 		f.Gate.Min, f.Gate.Max = pt.Gate.bounds()
+		if pt.Gate.Bit != nil {
+			f.Gate.Mask = 1 << *pt.Gate.Bit
+		}
 	}
 	if pt.Factor != nil {
 		f.Factor = &modbus.Factor{Field: p.pointIndex(pt.Factor.Point), Power: pt.Factor.As == exponent}

@@ -34,10 +34,13 @@ const (
 	defaultSkew   = 5 * time.Minute
 )
 
-// Normalize fills in what the profile leaves to the defaults. It is meant for a
+// Normalize writes out what is repeated and fills in what the profile leaves to
+// the defaults. It is meant for a
 // profile in which Validate found nothing; doing it twice changes nothing.
 func (p *Profile) Normalize() {
 	p.Protocol = cmp.Or(p.Protocol, Modbus)
+	p.Points, _ = p.expanded()
+	p.Repeat, p.Without = nil, nil
 	for i := range p.Points {
 		p.Points[i] = p.complete(p.Points[i])
 	}

@@ -21,19 +21,27 @@ const (
 
 // Profile is everything that is true of a device model: what can be read from
 // it, how, and what it means. It holds nothing about one installation.
+//
+// The same group of points at several places is written once, under Repeat;
+// Normalize writes it out. A profile that extends another one has everything of
+// that but its samples, and changes what it says itself: configs puts the two
+// together before Validate and Normalize.
 type Profile struct {
 	Name     string        `yaml:"profile,required"`
+	Extends  string        `yaml:"extends"`
+	Without  []string      `yaml:"without"` // points of the extended profile that the device does not have
 	Title    gateway.Text  `yaml:"name"`
 	Protocol Protocol      `yaml:"protocol"` // default modbus
-	Class    gateway.Class `yaml:"class,required"`
-	Source   []string      `yaml:"source,required"` // where the facts come from
-	Trust    string        `yaml:"trust,required"`  // paper, bench or site
-	Safety   string        `yaml:"safety"`          // "life" for fire and lift devices
+	Class    gateway.Class `yaml:"class"`
+	Source   []string      `yaml:"source"` // where the facts come from
+	Trust    string        `yaml:"trust"`  // paper, bench or site
+	Safety   string        `yaml:"safety"` // "life" for fire and lift devices
 	Defaults Defaults      `yaml:"defaults"`
 	Limits   Limits        `yaml:"limits"`
 	Periods  Periods       `yaml:"periods"`
 	Quirks   Quirks        `yaml:"quirks"`
-	Points   []Point       `yaml:"points,keyed,required"`
+	Points   []Point       `yaml:"points,keyed"`
+	Repeat   []Repeat      `yaml:"repeat,keyed"`
 	Sentinel []Sentinel    `yaml:"sentinel"`
 
 	// MQTT.
@@ -144,6 +152,7 @@ type Point struct {
 	Group    string           `yaml:"group"`
 	MaxAge   time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
 	Decimals *int             `yaml:"decimals"`
+	Verify   bool             `yaml:"verify"` // the source leaves a doubt that only a device can settle
 }
 
 // Rate is a growth in a second, in the unit of its point. It is written 100/h.
@@ -175,6 +184,7 @@ type Gate struct {
 	Point string   `yaml:"point,required"`
 	Min   *float64 `yaml:"min"`
 	Max   *float64 `yaml:"max"`
+	Bit   *int     `yaml:"bit"` // Modbus: instead of bounds, a bit of a bitset that must be set
 }
 
 // Choice is one state of an enum or bitset point: a name alone, or a name with
@@ -187,9 +197,15 @@ type Choice struct {
 
 // Vector is raw data as it lies on the wire and the values it must give.
 type Vector struct {
-	Table string             `yaml:"table"`
-	At    int                `yaml:"at"`   // first register, in the numbering of the profile
-	Hex   string             `yaml:"hex"`  // Modbus: registers, high byte first
+	Block `yaml:",inline"`
+	Also  []Block            `yaml:"also"` // more registers of the same moment
 	JSON  string             `yaml:"json"` // MQTT: a payload
 	Want  map[string]float64 `yaml:"want"` // by point; .nan for a value that must be bad
+}
+
+// Block is what a run of registers holds.
+type Block struct {
+	Table string `yaml:"table"`
+	At    int    `yaml:"at"`  // first register, in the numbering of the profile
+	Hex   string `yaml:"hex"` // registers, high byte first
 }

@@ -29,11 +29,11 @@ func meter() *drivers.Profile {
 			{Name: "errors", Reg: new(8), Kind: "bitset"},
 		},
 		Samples: []drivers.Vector{
-			{At: 1, Hex: "0000 4148 5240", Want: map[string]float64{"flow": math.NaN(), "signal": 0x40}},
-			{At: 1, Hex: "0000 40A0 5232 0200 0001 0000 04D2 8001", Want: map[string]float64{
+			{Block: drivers.Block{At: 1, Hex: "0000 4148 5240"}, Want: map[string]float64{"flow": math.NaN(), "signal": 0x40}},
+			{Block: drivers.Block{At: 1, Hex: "0000 40A0 5232 0200 0001 0000 04D2 8001"}, Want: map[string]float64{
 				"flow": 5, "signal": 50, "fault": 1, "mode": 1, "energy": 12.34, "errors": 0x8001}},
-			{At: 1, Hex: "0000 40A0 FFFF FFFF", Want: map[string]float64{"flow": math.NaN(), "signal": math.NaN(), "fault": math.NaN(), "mode": math.NaN()}},
-			{Table: "coil", At: 97, Hex: "08", Want: map[string]float64{"door": 0}},
+			{Block: drivers.Block{At: 1, Hex: "0000 40A0 FFFF FFFF"}, Want: map[string]float64{"flow": math.NaN(), "signal": math.NaN(), "fault": math.NaN(), "mode": math.NaN()}},
+			{Block: drivers.Block{Table: "coil", At: 97, Hex: "08"}, Want: map[string]float64{"door": 0}},
 		},
 	}
 }
@@ -355,10 +355,10 @@ func TestAPointIsScaledByAnotherOne(t *testing.T) {
 	p.Points = append(p.Points, drivers.Point{Name: "exponent", Reg: new(9), Type: "i16", NA: []int64{0x8000}})
 	p.Points[5].Factor = &drivers.Factor{Point: "exponent", As: "exponent"}
 	p.Samples = []drivers.Vector{
-		{At: 6, Hex: "0000 04D2 0000 FFFE", Want: map[string]float64{"energy": 0.1234, "exponent": -2}},
-		{At: 6, Hex: "0000 04D2 0000 0003", Want: map[string]float64{"energy": 12340}},
-		{At: 6, Hex: "0000 04D2 0000 8000", Want: map[string]float64{"energy": math.NaN()}},
-		{At: 6, Hex: "0000 04D2", Want: map[string]float64{"energy": math.NaN()}},
+		{Block: drivers.Block{At: 6, Hex: "0000 04D2 0000 FFFE"}, Want: map[string]float64{"energy": 0.1234, "exponent": -2}},
+		{Block: drivers.Block{At: 6, Hex: "0000 04D2 0000 0003"}, Want: map[string]float64{"energy": 12340}},
+		{Block: drivers.Block{At: 6, Hex: "0000 04D2 0000 8000"}, Want: map[string]float64{"energy": math.NaN()}},
+		{Block: drivers.Block{At: 6, Hex: "0000 04D2"}, Want: map[string]float64{"energy": math.NaN()}},
 	}
 	if _, all := mistakes(p.Validate); all != "" {
 		t.Error(all)
@@ -372,9 +372,9 @@ func TestASentinelDisprovesASample(t *testing.T) {
 	p := meter()
 	p.Sentinel = []drivers.Sentinel{{Reg: 9, Value: 0x3001}}
 	p.Samples = []drivers.Vector{
-		{At: 5, Hex: "0001 0000 04D2 8001 3001", Want: map[string]float64{"mode": 1, "energy": 12.34}},
-		{At: 5, Hex: "0001 0000 04D2 8001 3002", Want: map[string]float64{"mode": math.NaN(), "energy": math.NaN()}},
-		{At: 5, Hex: "0001 0000 04D2", Want: map[string]float64{"mode": 1}},
+		{Block: drivers.Block{At: 5, Hex: "0001 0000 04D2 8001 3001"}, Want: map[string]float64{"mode": 1, "energy": 12.34}},
+		{Block: drivers.Block{At: 5, Hex: "0001 0000 04D2 8001 3002"}, Want: map[string]float64{"mode": math.NaN(), "energy": math.NaN()}},
+		{Block: drivers.Block{At: 5, Hex: "0001 0000 04D2"}, Want: map[string]float64{"mode": 1}},
 	}
 	if _, all := mistakes(p.Validate); all != "" {
 		t.Error(all)

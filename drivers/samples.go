@@ -20,6 +20,12 @@ import (
 // A point with a gate or a scale_from has a value only if that is in the same
 // sample.
 func (p *Profile) TestSamples() error {
+	full := *p
+	full.Points, _ = p.expanded()
+	return full.testSamples()
+}
+
+func (p *Profile) testSamples() error {
 	refs := make([]gateway.PointRef, len(p.Points))
 	for i := range refs {
 		refs[i] = gateway.PointRef(i)
@@ -73,23 +79,21 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 		return nil, err
 	}
 	return func(v Vector) (map[int]gateway.Sample, error) {
-		data, err := hex.DecodeString(strings.Join(strings.Fields(v.Hex), ""))
-		if err != nil {
-			return nil, fmt.Errorf("hex: %w", err)
-		}
-		start, err := p.WireAddress(v.At)
-		if err != nil {
-			return nil, err
-		}
-		table, ok := modbus.ParseTable(p.tableOf(v.Table, v.At))
-		if !ok {
-			return nil, fmt.Errorf("unknown table %q", v.Table)
+		var blocks []block
+		for _, b := range append([]Block{v.Block}, v.Also...) {
+			read, err := p.block(b)
+			if err != nil {
+				return nil, err
+			}
+			blocks = append(blocks, read)
 		}
 		got := make(map[int]gateway.Sample, len(fields))
 		read := func(i int) gateway.Sample {
 			s := gateway.Sample{Point: fields[i].Point}
-			if fields[i].Table == table {
-				s.Value, s.Quality = fields[i].Decode(data, start)
+			for _, b := range blocks {
+				if b.holds(&fields[i]) {
+					s.Value, s.Quality = fields[i].Decode(b.data, b.start)
+				}
 			}
 			return s
 		}
@@ -111,7 +115,7 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 				got[i] = gateway.Sample{Point: refs[i], Quality: gateway.BadNotAvailable}
 			}
 		}
-		if disproved(fields[len(p.Points):], table, data, start) {
+		if disproved(fields[len(p.Points):], blocks) {
 			for i, s := range got {
 				if s.Quality.HasValue() {
 					got[i] = gateway.Sample{Point: refs[i], Quality: gateway.BadImplausible}
@@ -122,17 +126,55 @@ func (p *Profile) modbusDecoder(refs []gateway.PointRef) (decoding, error) {
 	}, nil
 }
 
-// disproved reports whether one of the sentinels is among the data and does not
+// block is a Block as it lies on the wire.
+type block struct {
+	table modbus.Table
+	start uint16
+	data  []byte
+}
+
+// block reads b.
+func (p *Profile) block(b Block) (block, error) {
+	data, err := hex.DecodeString(strings.Join(strings.Fields(b.Hex), ""))
+	if err != nil {
+		return block{}, fmt.Errorf("hex: %w", err)
+	}
+	start, err := p.WireAddress(b.At)
+	if err != nil {
+		return block{}, err
+	}
+	table, ok := modbus.ParseTable(p.tableOf(b.Table, b.At))
+	if !ok {
+		return block{}, fmt.Errorf("unknown table %q", b.Table)
+	}
+	return block{table, start, data}, nil
+}
+
+// holds reports whether the registers of f are in the block.
+func (b *block) holds(f *modbus.Field) bool {
+	first := int(f.Address) - int(b.start)
+	end := 2 * (first + f.Type.Registers())
+	if f.Table.Single() {
+		end = first/8 + 1
+	}
+	return f.Table == b.table && first >= 0 && end <= len(b.data)
+}
+
+// disproved reports whether one of the sentinels is in the blocks and does not
 // hold what it always does.
-func disproved(sentinels []modbus.Field, table modbus.Table, data []byte, start uint16) bool {
-	return slices.ContainsFunc(sentinels, func(f modbus.Field) bool {
-		at := int(f.Address) - int(start)
-		if f.Table != table || at < 0 || 2*(at+f.Type.Registers()) > len(data) {
-			return false
+func disproved(sentinels []modbus.Field, blocks []block) bool {
+	for i := range sentinels {
+		f := &sentinels[i]
+		for _, b := range blocks {
+			if !b.holds(f) {
+				continue
+			}
+			if v, q := f.Decode(b.data, b.start); q != gateway.Good || v != *f.Sentinel {
+				return true
+			}
 		}
-		v, q := f.Decode(data, start)
-		return q != gateway.Good || v != *f.Sentinel
-	})
+	}
+	return false
 }
 
 func (p *Profile) mqttDecoder(refs []gateway.PointRef) (decoding, error) {

@@ -29,35 +29,65 @@ func (p *Profile) Validate(report gateway.Report) {
 		report("profile", fmt.Sprintf("%q cannot be the name of a profile", p.Name), "small letters, digits and -, such as acme-pump-1")
 	}
 	oneOf(report, "protocol", string(p.Protocol), "", string(Modbus), string(MQTT))
-	if !p.Class.Counted() {
+	switch {
+	case p.Class == "":
+		report("class", "nothing says what kind of facility the device is", "one of "+joinWords(classNames()))
+	case !p.Class.Counted():
 		report("class", fmt.Sprintf("unknown class %q", p.Class), "one of "+joinWords(classNames()))
 	}
 	if len(p.Source) == 0 {
 		report("source", "nothing says where the facts come from", "the manual with its edition and page")
 	}
-	oneOf(report, "trust", p.Trust, "paper", "bench", "site")
+	if p.Trust == "" {
+		report("trust", "nothing says how far the profile has been proven", "paper, bench or site")
+	} else {
+		oneOf(report, "trust", p.Trust, "paper", "bench", "site")
+	}
 	if p.Safety != "" && p.Safety != "life" {
 		report("safety", fmt.Sprintf("unknown safety %q", p.Safety), "life for fire and lift devices, or leave it out")
 	}
 	p.validateDefaults(report.At("defaults"))
-	p.validateSentinels(report)
 	p.validateLimits(report)
 	p.validateMQTT(report)
+	p.validateRepeats(report)
+	full := *p
+	var paths []string
+	full.Points, paths = p.expanded()
+	full.validatePoints(report, paths)
+	full.validateSentinels(report)
+	whole := *p
+	whole.Without = nil
+	whole.Points, _ = whole.expanded()
+	for i, name := range p.Without {
+		if whole.pointIndex(name) < 0 {
+			report(fmt.Sprintf("without[%d]", i), fmt.Sprintf("there is no point %q to be without", name), "")
+		}
+	}
+	for i := range p.Samples {
+		full.validateSample(report.At(fmt.Sprintf("samples[%d]", i)), &p.Samples[i])
+	}
+}
+
+// validatePoints checks the points, which are written at paths. Of a mistake
+// that is repeated the first one is reported.
+func (p *Profile) validatePoints(report gateway.Report, paths []string) {
 	if len(p.Points) == 0 {
 		report("points", "the profile has no points", "")
 	}
-	seen := make(map[string]bool)
+	seen, first := make(map[string]bool), make(map[string]int)
 	for i := range p.Points {
 		pt := &p.Points[i]
-		at := report.At("points." + pt.Name)
+		at := gateway.Report(func(path, problem, hint string) {
+			if by, known := first[path]; !known || by == i {
+				first[path] = i
+				report(path, problem, hint)
+			}
+		}).At(paths[i])
 		if seen[pt.Name] {
 			at("", fmt.Sprintf("point %s is there twice", pt.Name), "")
 		}
 		seen[pt.Name] = true
 		p.validatePoint(at, pt)
-	}
-	for i := range p.Samples {
-		p.validateSample(report.At(fmt.Sprintf("samples[%d]", i)), &p.Samples[i])
 	}
 }
 
@@ -185,12 +215,30 @@ func (p *Profile) validateGate(report gateway.Report, pt *Point) {
 	case p.Points[i].Gate != nil:
 		report("point", fmt.Sprintf("%s depends on a third point itself", g.Point), "name that point here")
 	}
+	if g.Bit != nil {
+		p.validateGateBit(report, g, i)
+		return
+	}
 	lowest, highest := g.bounds()
 	switch {
 	case g.Min == nil && g.Max == nil:
 		report("", "neither min nor max is given", "")
 	case !(lowest <= highest):
 		report("min", fmt.Sprintf("min %v is above max %v", lowest, highest), "")
+	}
+}
+
+// validateGateBit checks a gate that is one bit of point number i.
+func (p *Profile) validateGateBit(report gateway.Report, g *Gate, i int) {
+	switch {
+	case p.Protocol == MQTT:
+		report("bit", "a gate of an MQTT point has bounds", "min and max")
+	case g.Min != nil || g.Max != nil:
+		report("bit", "a bit and bounds are given", "one of them")
+	case *g.Bit < 0 || *g.Bit > 31:
+		report("bit", fmt.Sprintf("bit %d", *g.Bit), "0 to 31")
+	case i >= 0 && p.Points[i].Kind != gateway.Bitset.String():
+		report("point", fmt.Sprintf("%s is no bitset", g.Point), "say kind: bitset there")
 	}
 }
 
@@ -326,6 +374,13 @@ func (p *Profile) validateSample(report gateway.Report, v *Vector) {
 		}
 		return
 	}
+	p.validateBlock(report, &v.Block)
+	for i := range v.Also {
+		p.validateBlock(report.At(fmt.Sprintf("also[%d]", i)), &v.Also[i])
+	}
+}
+
+func (p *Profile) validateBlock(report gateway.Report, v *Block) {
 	oneOf(report, "table", v.Table, append(modbus.Tables(), "")...)
 	table, ok := modbus.ParseTable(p.tableOf(v.Table, v.At))
 	data, err := hex.DecodeString(strings.Join(strings.Fields(v.Hex), ""))

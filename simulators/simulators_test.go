@@ -409,10 +409,40 @@ func TestTheDemoBuildingAnswers(t *testing.T) {
 		}
 	}
 	hearAll(t, s.Addrs()["mq"], plan, profiles)
-	for name := range profiles {
-		if !used[name] {
+	for name, p := range profiles {
+		if !used[name] && p.Protocol == drivers.MQTT {
 			t.Errorf("no device of the demo speaks %s", name)
 		}
+	}
+}
+
+// TestEveryProfileCanBeSimulated serves one device for each Modbus profile that
+// ships and reads every register of it with a foreign client.
+func TestEveryProfileCanBeSimulated(t *testing.T) {
+	profiles := shipped(t)
+	plan := simulators.Plan{Buses: map[string]simulators.Bus{"all": {TCP: "127.0.0.1:0"}}}
+	for _, name := range slices.Sorted(maps.Keys(profiles)) {
+		if profiles[name].Protocol == drivers.Modbus {
+			plan.Devices = append(plan.Devices, simulators.Device{
+				ID: name, Model: "electric_meter", Profile: name, Bus: "all", Unit: new(len(plan.Devices) + 1),
+			})
+		}
+	}
+	s, err := simulators.New(plan, profiles, simulators.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	defer running.Wait()
+	defer cancel()
+	for _, d := range plan.Devices {
+		readAll(t, s.Addrs()["all"], d, profiles[d.Profile])
 	}
 }
 

@@ -21,6 +21,15 @@ func (d *Document) Decode(v any) {
 	d.value(d.body, reflect.ValueOf(v).Elem(), "", field{})
 }
 
+// DecodeKeyed puts the mapping at path into v, a pointer to a slice of structs
+// that keep their key: an entry that v has already is changed, new ones come
+// behind. Without anything at path v stays as it is.
+func (d *Document) DecodeKeyed(path string, v any) {
+	if p, ok := d.places[path]; ok {
+		d.value(p.node, reflect.ValueOf(v).Elem(), path, field{keyed: true})
+	}
+}
+
 // value decodes n into v. The tags of the field that v is say how.
 func (d *Document) value(n ast.Node, v reflect.Value, path string, f field) {
 	if _, null := n.(*ast.NullNode); null {
@@ -118,7 +127,8 @@ func (d *Document) unknown(entry *ast.MappingValueNode, path string, known []str
 	d.fail(d.start(entry.Key), join(path, key), fmt.Sprintf("unknown key %q", key), hint)
 }
 
-// keyed decodes a mapping into a slice of structs that keep their key.
+// keyed decodes a mapping into a slice of structs that keep their key. An entry
+// that v has already is changed where it stands, new ones come behind.
 func (d *Document) keyed(n ast.Node, v reflect.Value, path string) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
@@ -127,18 +137,27 @@ func (d *Document) keyed(n ast.Node, v reflect.Value, path string) {
 	}
 	key := shapeOf(v.Type().Elem()).key
 	given := make(map[string]bool, len(m.Values))
-	v.Set(reflect.MakeSlice(v.Type(), 0, len(m.Values)))
+	all := reflect.MakeSlice(v.Type(), 0, v.Len()+len(m.Values))
+	all = reflect.AppendSlice(all, v) // v may be shared with what it was copied from
+	at := make(map[string]int, all.Len())
+	for i := range all.Len() {
+		at[all.Index(i).FieldByIndex(key).String()] = i
+	}
 	for _, entry := range m.Values {
 		name := keyOf(entry)
 		if given[name] {
 			continue
 		}
 		given[name] = true
-		element := reflect.New(v.Type().Elem()).Elem()
-		element.FieldByIndex(key).SetString(name)
-		d.value(entry.Value, element, join(path, name), field{})
-		v.Set(reflect.Append(v, element))
+		i, known := at[name]
+		if !known {
+			i = all.Len()
+			all = reflect.Append(all, reflect.New(v.Type().Elem()).Elem())
+			all.Index(i).FieldByIndex(key).SetString(name)
+		}
+		d.value(entry.Value, all.Index(i), join(path, name), field{})
 	}
+	v.Set(all)
 }
 
 // list decodes a list; a lone scalar counts as a list of one.

@@ -75,6 +75,7 @@ type Document struct {
 type place struct {
 	key, value Position
 	scalar     bool
+	node       ast.Node
 }
 
 // Read parses a file. If it is no YAML, or YAML of the kind that is refused, the
@@ -171,6 +172,18 @@ func (d *Document) At(path string) Position {
 	}
 }
 
+// Has reports whether something is written at path.
+func (d *Document) Has(path string) bool { _, ok := d.places[path]; return ok }
+
+// Text returns the plain value at path as it is written, "" if there is none.
+func (d *Document) Text(path string) string {
+	if !d.Has(path) {
+		return ""
+	}
+	text, _ := textOf(d.places[path].node)
+	return text
+}
+
 // fail takes a mistake that decoding has found.
 func (d *Document) fail(at Position, path, message, hint string) {
 	d.failed[path] = true
@@ -185,7 +198,7 @@ func (d *Document) add(p Problem) { d.problems = append(d.problems, p) }
 // index notes the place of everything below n and reports keys that are given
 // twice.
 func (d *Document) index(n ast.Node, path string, key Position) {
-	p := place{key: key, value: d.start(n)}
+	p := place{key: key, value: d.start(n), node: n}
 	switch n := n.(type) {
 	case *ast.MappingNode:
 		first := make(map[string]Position, len(n.Values))

@@ -45,10 +45,14 @@ type Field struct {
 type Gate struct {
 	Field    int // index in the device's fields
 	Min, Max float64
+	Mask     uint64 // if it is not 0, one of these bits must be set instead
 }
 
 // Open reports whether a gate of this value and quality lets others pass.
 func (g *Gate) Open(v float64, q gateway.Quality) bool {
+	if g.Mask != 0 {
+		return q.HasValue() && uint64(v)&g.Mask != 0
+	}
 	return q.HasValue() && v >= g.Min && v <= g.Max
 }
 
