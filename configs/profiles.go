@@ -39,22 +39,45 @@ func (d *profileDocs) add(docs []*yaml.Document) {
 	}
 }
 
-// readProfiles reads the profiles that ship and the site's own. It keeps also
+// readProfiles reads the profiles that ship and those of the site. It keeps also
 // those with mistakes, so that what uses one is not told that there is none.
-func (l *loader) readProfiles(own []string) {
-	docs := profileDocs{byName: make(map[string]*yaml.Document)}
-	for _, name := range shippedFiles("profiles") {
-		docs.add(l.openShipped(name))
+func (l *loader) readProfiles(patterns []string) {
+	var own [][]*yaml.Document
+	for _, name := range l.files("profiles", patterns) {
+		own = append(own, l.open(name, yaml.Options{Many: true}))
 	}
-	for _, name := range l.files("profiles", own) {
-		docs.add(l.open(name, yaml.Options{Many: true}))
-	}
-	done := make(map[*yaml.Document]*profile)
-	for _, doc := range docs.all {
-		if p := l.readProfile(doc, &docs, done); p.Name != "" {
+	for _, p := range l.readDocuments(own) {
+		if p.Name != "" {
 			l.profiles[p.Name] = p
 		}
 	}
+}
+
+// readDocuments reads the profiles that ship and those in files of others.
+func (l *loader) readDocuments(own [][]*yaml.Document) []*profile {
+	return l.readTogether(append([][]*yaml.Document{l.shippedProfiles()}, own...))
+}
+
+// shippedProfiles returns the profiles that ship.
+func (l *loader) shippedProfiles() (docs []*yaml.Document) {
+	for _, name := range shippedFiles("profiles") {
+		docs = append(docs, l.openShipped(name)...)
+	}
+	return docs
+}
+
+// readTogether reads the profiles of files. Of two with one name the first counts.
+func (l *loader) readTogether(files [][]*yaml.Document) []*profile {
+	docs := profileDocs{byName: make(map[string]*yaml.Document)}
+	for _, file := range files {
+		docs.add(file)
+	}
+	done := make(map[*yaml.Document]*profile)
+	var profiles []*profile
+	for _, doc := range docs.all {
+		profiles = append(profiles, l.readProfile(doc, &docs, done))
+	}
+	return profiles
 }
 
 // readProfile reads one profile, after the one that it extends. done holds those

@@ -1,10 +1,13 @@
 package configs_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/intact-gateway/intact/configs"
 	"github.com/intact-gateway/intact/drivers"
 )
 
@@ -103,6 +106,30 @@ func TestAFacilityChangesPointsOfItsProfile(t *testing.T) {
 		if rate := find(t, p, "total").MaxRate; (rate > 0) != (i == 0) {
 			t.Errorf("total of %s has max_rate %v", c.Devices[i].Facility, rate)
 		}
+	}
+}
+
+func TestDraftsOfRegisterTablesAreInOrder(t *testing.T) {
+	files := glob(t, os.DirFS("../drivers"), "testdata/*.yaml")
+	drafts, err := configs.ReadProfiles(os.DirFS("../drivers"), files)
+	if err != nil || len(drafts) != len(files) {
+		t.Errorf("%d drafts of %d, %v", len(drafts), len(files), err)
+	}
+}
+
+func TestProfilesAreReadFromFiles(t *testing.T) {
+	fsys := fstest.MapFS{"a.yaml": {Data: []byte(extension + acme)}, "b.yaml": {Data: []byte("profile: b\nextends: eastron-sdm630\n")}}
+	own, err := configs.ReadProfiles(fsys, []string{"a.yaml", "b.yaml"})
+	if err != nil || len(own) != 3 || own[0].Name != "acme-ct" || len(own[2].Points) == 0 {
+		t.Errorf("%d profiles, %v", len(own), err)
+	}
+	shipped, err := configs.ReadProfiles(fsys, nil)
+	if all, _ := configs.Profiles(); err != nil || len(shipped) != len(all) {
+		t.Errorf("%d profiles ship, %v", len(shipped), err)
+	}
+	_, err = configs.ReadProfiles(fsys, []string{"a.yaml", "nowhere.yaml"})
+	if got := mistakes(t, err); !strings.HasPrefix(got, "nowhere.yaml:1:1: ") {
+		t.Errorf("a file that is not there gave %s", got)
 	}
 }
 

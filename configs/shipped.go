@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
@@ -33,6 +34,32 @@ func Profiles() (map[string]*drivers.Profile, error) {
 		return nil, &Errors{Problems: problems}
 	}
 	return l.known(), nil
+}
+
+// ReadProfiles reads files of profiles, which may extend those that ship or stand
+// in the place of one, and returns their profiles in order. Without names it returns those that ship. The
+// error is an *Errors.
+func ReadProfiles(fsys fs.FS, names []string) ([]*drivers.Profile, error) {
+	l := newLoader(fsys, "", Options{})
+	own := make([][]*yaml.Document, len(names))
+	for i, name := range names {
+		own[i] = l.open(name, yaml.Options{Many: true})
+	}
+	wanted := slices.Concat(own...)
+	others := slices.DeleteFunc(l.shippedProfiles(), func(ships *yaml.Document) bool {
+		return slices.ContainsFunc(wanted, func(d *yaml.Document) bool { return d.Text("profile") == ships.Text("profile") })
+	})
+	read := l.readTogether(append(own, others))
+	if problems := l.problems(); len(problems) > 0 {
+		return nil, &Errors{Problems: problems}
+	}
+	var profiles []*drivers.Profile
+	for _, p := range read {
+		if len(names) == 0 || slices.Contains(wanted, p.doc) {
+			profiles = append(profiles, p.Profile)
+		}
+	}
+	return profiles, nil
 }
 
 // readAll reads a file that is not larger than configuration can be.

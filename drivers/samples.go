@@ -20,38 +20,43 @@ import (
 // A point with a gate or a scale_from has a value only if that is in the same
 // sample.
 func (p *Profile) TestSamples() error {
-	full := *p
-	full.Points, _ = p.expanded()
-	return full.testSamples()
-}
-
-func (p *Profile) testSamples() error {
-	refs := make([]gateway.PointRef, len(p.Points))
-	for i := range refs {
-		refs[i] = gateway.PointRef(i)
-	}
-	decode := p.mqttDecoder
-	if p.Protocol != MQTT {
-		decode = p.modbusDecoder
-	}
-	read, err := decode(refs)
-	if err != nil {
-		return err
-	}
 	var errs []error
-	for i, v := range p.Samples {
-		got, err := read(v)
-		if err != nil {
+	for i := range p.Samples {
+		for _, err := range p.TestSample(i) {
 			errs = append(errs, fmt.Errorf("samples[%d]: %w", i, err))
-			continue
-		}
-		for _, name := range slices.Sorted(maps.Keys(v.Want)) {
-			if err := compare(got[p.pointIndex(name)], v.Want[name]); err != nil {
-				errs = append(errs, fmt.Errorf("samples[%d]: %s: %w", i, name, err))
-			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// TestSample is TestSamples for one of them, with an error for each point.
+func (p *Profile) TestSample(i int) []error {
+	full := *p
+	full.Points, _ = p.expanded()
+	refs := make([]gateway.PointRef, len(full.Points))
+	for i := range refs {
+		refs[i] = gateway.PointRef(i)
+	}
+	decode := full.mqttDecoder
+	if p.Protocol != MQTT {
+		decode = full.modbusDecoder
+	}
+	read, err := decode(refs)
+	if err != nil {
+		return []error{err}
+	}
+	v := p.Samples[i]
+	got, err := read(v)
+	if err != nil {
+		return []error{err}
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(v.Want)) {
+		if err := compare(got[full.pointIndex(name)], v.Want[name]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errs
 }
 
 // compare returns an error unless s is want, to the precision of a float32.

@@ -53,6 +53,14 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"the version", []string{"version"}, 0, "intact ", ""},
 		{"a page for everybody that nobody asked for", []string{"demo", "--listen", "0.0.0.0:0"}, 1, "", "can be reached by others"},
 		{"a simulation that is none", []string{"simulate", twelve}, 1, "", "twelve.yaml:"},
+		{"the samples of the profiles that ship", []string{"profile", "test"}, 0, "pass  eastron-sdm630", ""},
+		{"samples of files, for a program", []string{"profile", "test", "--json", "../../configs/profiles/tuf-2000m.yaml"}, 0, `"passed":true`, ""},
+		{"a sample that does not come out", []string{"profile", "test", "testdata/profiles/wrong.yaml"}, 1, "volts: 230, want 231", "1 of 2 samples do not come out"},
+		{"a profile with a mistake", []string{"profile", "test", "../../configs/testdata/profiles/meter.bad.yaml"}, 1, "", "meter.bad.yaml:4:8:"},
+		{"a profile that is not there", []string{"profile", "test", "nowhere.yaml"}, 1, "", "nowhere.yaml"},
+		{"a register table", []string{"profile", "import", "../../drivers/testdata/meter-zh.csv", "--class", "electric_meter"}, 0, "profile: meter-zh", "7 points, 9 things to look at"},
+		{"a register table that is none", []string{"profile", "import", twelve}, 1, "", "twelve.yaml: no line names the columns"},
+		{"an unknown part of a command", []string{"profile", "guess"}, 2, "", `unknown command "guess"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stdout, stderr, code := call(t, tt.args...)

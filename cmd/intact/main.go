@@ -35,11 +35,13 @@ func execute(ctx context.Context, args []string) int {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), planCommand(), simulateCommand(), versionCommand()} {
-		run := cmd.RunE
-		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			understood = true // whatever failed before this is a mistake in the call
-			return run(cmd, args)
+	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), planCommand(), profileCommand(), simulateCommand(), versionCommand()} {
+		for _, c := range append(cmd.Commands(), cmd) {
+			run := c.RunE
+			c.RunE = func(cmd *cobra.Command, args []string) error {
+				understood = true // whatever failed before this is a mistake in the call
+				return run(cmd, args)
+			}
 		}
 		root.AddCommand(cmd)
 	}
