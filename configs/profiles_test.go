@@ -1,6 +1,8 @@
 package configs_test
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -168,5 +170,26 @@ func TestMistakesOfProfilesThatDependOnOthers(t *testing.T) {
 		if got := mistakes(t, err); !strings.Contains(got, tt.want) || strings.Count(got, "\n") != 1 {
 			t.Errorf("%s:\n%swant %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestEveryProfileWorksWithTheRules lays out a site with a device of each profile
+// that ships and holds all rule packs against it.
+func TestEveryProfileWorksWithTheRules(t *testing.T) {
+	profiles, err := configs.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var site strings.Builder
+	site.WriteString("site: {id: s, timezone: UTC}\nbuses:\n  plc: {tcp: 192.0.2.20:502}\n  mq: {mqtt: \"mqtt://192.0.2.9:1883\", client_id: gw}\nfacilities:\n")
+	for i, name := range slices.Sorted(maps.Keys(profiles)) {
+		where := fmt.Sprintf("bus: plc, unit: %d", i+1)
+		if profiles[name].Protocol == drivers.MQTT {
+			where = "bus: mq, topic: " + name
+		}
+		fmt.Fprintf(&site, "  - {id: %s, profile: %s, %s}\n", name, name, where)
+	}
+	if _, err := load(map[string]string{"site.yaml": site.String()}); err != nil {
+		t.Error(err)
 	}
 }
