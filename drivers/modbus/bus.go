@@ -185,7 +185,7 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 			owner = append(owner, state)
 		}
 	}
-	u.watches = newWatches(u.fields)
+	u.watches, u.demands = newWatches(u.fields), demandsOf(u.fields)
 	u.values = make([]gateway.Sample, len(u.fields))
 	for i := range u.values {
 		u.values[i].Point = u.fields[i].Point

@@ -85,7 +85,7 @@ func (f *Field) Apply(v, by float64, q gateway.Quality) (float64, gateway.Qualit
 	default:
 		v *= math.Pow10(int(by))
 	}
-	return f.bounded(float64(v) + f.Offset)
+	return bounded(float64(v)+f.Offset, f.Range)
 }
 
 // end returns the address after the field's last register.
@@ -115,12 +115,21 @@ func (f *Field) Decode(data []byte, start uint16) (float64, gateway.Quality) {
 	if f.Type == Bit || at+size > len(data) {
 		return 0, gateway.BadDecode
 	}
-	raw := f.Type.cut(f.Order.uint(data[at : at+size]))
-	if f.notAvailable(raw) {
+	raw := f.Order.uint(data[at : at+size])
+	if f.Type > F64 {
+		raw = f.Type.cut(raw)
+	}
+	if (len(f.NA) > 0 || f.Type == Epoch32) && f.notAvailable(raw) {
 		return 0, gateway.BadNotAvailable
 	}
 	if f.Bits > 0 {
 		raw = raw >> f.Shift & (1<<f.Bits - 1)
+	}
+	switch f.Type { // the types that most registers are of, without a call
+	case U16, U32, U64:
+		return f.mean(float64(raw))
+	case F32:
+		return f.mean(float64(math.Float32frombits(uint32(raw))))
 	}
 	v, ok := f.Type.number(raw)
 	if !ok {
@@ -168,28 +177,21 @@ func (f *Field) mean(v float64) (float64, gateway.Quality) {
 		v = float64(v * f.Scale)
 	}
 	if f.Factor != nil {
-		return finite(v)
+		return bounded(v, nil)
 	}
-	return f.bounded(v + f.Offset)
+	return bounded(v+f.Offset, f.Range)
 }
 
-// finite returns v, unless it is NaN or infinite.
-func finite(v float64) (float64, gateway.Quality) {
-	switch {
-	case v-v == 0:
-		return v, gateway.Good
-	case math.IsNaN(v):
-		return 0, gateway.BadNotAvailable
-	default:
+// bounded returns v, unless it is no number or not one that the point can have.
+func bounded(v float64, within []float64) (float64, gateway.Quality) {
+	if v-v != 0 { // NaN or infinite
+		if math.IsNaN(v) {
+			return 0, gateway.BadNotAvailable
+		}
 		return 0, gateway.BadDecode
 	}
-}
-
-// bounded returns v, unless it is no number that the point can have.
-func (f *Field) bounded(v float64) (float64, gateway.Quality) {
-	v, q := finite(v)
-	if q == gateway.Good && len(f.Range) == 2 && (v < f.Range[0] || v > f.Range[1]) {
+	if len(within) == 2 && (v < within[0] || v > within[1]) {
 		return 0, gateway.BadOutOfRange
 	}
-	return v, q
+	return v, gateway.Good
 }

@@ -38,24 +38,38 @@ func withCompanions(fields []Field, base int) []Field {
 	return all
 }
 
+// demands says what the fields of a unit need once they are read, so that those
+// of most units, which need little, are not looked through for it.
+type demands struct{ factors, gates, watches, sentinels bool }
+
+func demandsOf(fields []Field) (d demands) {
+	for i := range fields {
+		f := &fields[i]
+		d.factors = d.factors || f.Factor != nil
+		d.gates = d.gates || f.Gate != nil
+		d.watches = d.watches || f.watched()
+		d.sentinels = d.sentinels || f.Sentinel != nil
+	}
+	return d
+}
+
 // settle makes the values of the due fields final once all of them are read:
-// what depends on another field takes that of the same cycle.
+// what depends on another field takes that of the same cycle. It may be called
+// once for each reading.
 func (u *unit) settle() {
-	for _, b := range u.due {
-		for _, i := range b.Fields {
-			u.applyFactor(i)
-		}
+	u.settleBy(u.demands.factors, u.applyFactor)
+	u.settleBy(u.demands.gates, u.applyGate)
+	u.settleBy(u.demands.watches, u.judgeField)
+}
+
+// settleBy calls do for every due field, if any field needs it.
+func (u *unit) settleBy(needed bool, do func(field int)) {
+	if !needed {
+		return
 	}
 	for _, b := range u.due {
 		for _, i := range b.Fields {
-			u.applyGate(i)
-		}
-	}
-	for _, b := range u.due {
-		for _, i := range b.Fields {
-			if u.watches[i] != nil {
-				u.judgeField(i)
-			}
+			do(i)
 		}
 	}
 }
@@ -63,6 +77,9 @@ func (u *unit) settle() {
 // judgeField holds the value of field i against the earlier ones.
 func (u *unit) judgeField(i int) {
 	f, v, w := &u.fields[i], &u.values[i], u.watches[i]
+	if w == nil {
+		return
+	}
 	before, read := w.doubts, v.Value
 	w.judge(f, v)
 	switch {

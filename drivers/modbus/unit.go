@@ -47,7 +47,8 @@ type unit struct {
 	fields  []Field
 	values  []gateway.Sample // by field, of the current cycle
 	watches []*watch         // by field, nil where none is needed
-	equal   int              // registers alike that disprove an answer; 0 for the rule, negative for never
+	demands demands
+	equal   int // registers alike that disprove an answer; 0 for the rule, negative for never
 	blocks  []*block
 
 	due      []*block // in the current turn
