@@ -68,7 +68,9 @@ func (a *App) Start() error {
 	for _, s := range a.senders {
 		a.life.spawn(outputs, "sender "+s.Receiver(), s.Run)
 	}
+	restored := a.pipeline.Changed(a.pipeline.Snapshot())
 	a.life.spawn(loop, "pipeline", a.pipeline.Run)
+	<-restored // the page shows nothing that is not on disk
 	if err := a.serve(); err != nil {
 		return errors.Join(err, a.Stop(context.Background()))
 	}

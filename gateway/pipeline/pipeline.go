@@ -222,6 +222,7 @@ func (p *Pipeline) begin() {
 	p.events = p.parts.Book.Withdraw(p.events[:0], now)
 	p.applyEvents()
 	p.lastBeat = now
+	p.dirty, p.made = true, 0 // what is shown until then is not yet on disk
 	p.finishStep()
 }
 

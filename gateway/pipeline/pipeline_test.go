@@ -329,3 +329,32 @@ func TestACommandAfterTheEndIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestTheStartIsOnDiskBeforeItIsShown: how the time without the gateway counts
+// is in the journal before anybody is told.
+func TestTheStartIsOnDiskBeforeItIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := build(t)
+		busy := make(chan struct{})
+		b.store.busy = busy
+		restored := b.p.Changed(b.p.Snapshot())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.p.Run(ctx) }()
+		time.Sleep(time.Second)
+		select {
+		case <-restored:
+			t.Error("shown before it was written")
+		default:
+		}
+		close(busy)
+		<-restored
+		if kinds := b.store.kinds("pump-1"); !slices.Contains(kinds, "intact.unknown") {
+			t.Errorf("shown with %v on disk", kinds)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
