@@ -162,11 +162,14 @@ func (l *line) connect(patience time.Duration) error {
 	if wait := time.Until(l.notBefore); wait > patience {
 		return unreachable{l.cause}
 	} else if !sleep(l.ctx, wait) {
-		return unreachable{l.ctx.Err()}
+		return unreachable{lost(l.ctx.Err())}
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
 	defer cancel()
 	conn, err := l.open(ctx)
+	if err != nil && l.ctx.Err() != nil {
+		return unreachable{lost(l.ctx.Err())} // given up by us, not refused
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", errDial, err)
 		if l.backOff == 0 {

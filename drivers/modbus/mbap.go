@@ -33,7 +33,7 @@ func (*mbap) packager(unit byte) modbus.Packager {
 
 func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	if q.pause > 0 && !sleep(l.ctx, time.Until(l.quiet.Add(q.pause))) {
-		return nil, l.ctx.Err()
+		return nil, lost(l.ctx.Err())
 	}
 	// The codec of each unit counts its requests for itself. An id that is new
 	// on the whole line tells late replies to any unit apart from the awaited
