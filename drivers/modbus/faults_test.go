@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -252,14 +253,36 @@ func misbehave(t *testing.T, transport modbus.Transport, m misbehaviour) {
 func TestNoWrongValueInAThousandPolls(t *testing.T) {
 	for name, wire := range wires() {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { poll(t, wire.transport, wire.misbehaviours) })
+			synctest.Test(t, func(t *testing.T) { poll(t, wire.transport, wire.misbehaviours, 7) })
 		})
 	}
 }
 
-func poll(t *testing.T, transport modbus.Transport, bad []misbehaviour) {
+// TestNoWrongValueInAMillionExchanges goes on with other random numbers until
+// the devices have been asked a million times on each transport.
+func TestNoWrongValueInAMillionExchanges(t *testing.T) {
+	if os.Getenv("INTACT_LONG") == "" {
+		t.Skip("takes minutes under -race; set INTACT_LONG=1 to run it")
+	}
+	for name, wire := range wires() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			exchanges := 0
+			for seed := uint64(100); exchanges < 1e6 && !t.Failed(); seed++ {
+				synctest.Test(t, func(t *testing.T) {
+					exchanges += poll(t, wire.transport, wire.misbehaviours, seed)
+				})
+			}
+			t.Logf("%d exchanges", exchanges)
+		})
+	}
+}
+
+// poll returns how many requests the device was asked.
+func poll(t *testing.T, transport modbus.Transport, bad []misbehaviour, seed uint64) (requests int) {
+	t.Helper()
 	const polls, period = 1000, 20 * time.Second
-	random := rand.New(rand.NewPCG(7, 11))
+	random := rand.New(rand.NewPCG(seed, 11))
 	d := newDevice()
 	d.answer = func(d *device, c net.Conn, request, reply []byte) bool {
 		d.mu.Lock() // of several connections, one being closed
@@ -331,6 +354,8 @@ func poll(t *testing.T, transport modbus.Transport, bad []misbehaviour) {
 		t.Errorf("stats are %+v", s)
 	}
 	t.Logf("0 wrong of %d good, %v, %d stale answers, %d reconnects", good, qualities, s.Stale, s.Reconnects)
+	_, requests = d.counts()
+	return requests
 }
 
 // TestARefusedAddressCostsItsOwnPointsOnly has a device answer exception 2 to
