@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -43,13 +44,43 @@ func (e *evidence) add(x exchange) {
 	*slot = x
 }
 
+// find returns a copy of the latest exchange that asked for r and ended with q.
+func (e *evidence) find(r *Request, q gateway.Quality) (Exchange, bool) {
+	for i := range kept {
+		x := &e.ring[(e.next+2*kept-1-i)%kept]
+		if x.quality == q && x.asks(r) {
+			return x.clone(), true
+		}
+	}
+	return Exchange{}, false
+}
+
+// asks reports whether x asked for r, in either framing.
+func (x *exchange) asks(r *Request) bool {
+	const read = 5 // function code, address and count
+	var pdu []byte
+	switch len(x.sent) {
+	case headerSize + read: // MBAP
+		pdu = x.sent[headerSize:]
+	case 1 + read + 2: // RTU: unit id before, CRC behind
+		pdu = x.sent[1 : 1+read]
+	default:
+		return false
+	}
+	return pdu[0] == byte(r.Table) && binary.BigEndian.Uint16(pdu[1:]) == r.Start && binary.BigEndian.Uint16(pdu[3:]) == r.Count
+}
+
+func (x *exchange) clone() Exchange {
+	return Exchange{x.at, x.took, bytes.Clone(x.sent), bytes.Clone(x.heard), x.quality.String()}
+}
+
 // list returns copies of the exchanges, the oldest first.
 func (e *evidence) list() []Exchange {
 	var all []Exchange
 	for i := range kept {
 		x := &e.ring[(e.next+i)%kept]
 		if len(x.sent) > 0 {
-			all = append(all, Exchange{x.at, x.took, bytes.Clone(x.sent), bytes.Clone(x.heard), x.quality.String()})
+			all = append(all, x.clone())
 		}
 	}
 	return all

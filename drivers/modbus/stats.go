@@ -79,6 +79,14 @@ func (c *counters) request(u int, x exchange) {
 	}
 }
 
+// latest returns the latest exchange in which unit number u was asked for r and
+// that ended with q, if it is still remembered.
+func (c *counters) latest(u int, r *Request, q gateway.Quality) (Exchange, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.units[u].evidence.find(r, q)
+}
+
 // cycle notes whether unit number u has answered in its last cycle.
 func (c *counters) cycle(u int, answering bool) {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package modbus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -278,12 +279,16 @@ func (u *unit) ask(ctx context.Context, b *block) error {
 	return err
 }
 
-// logChange logs that b is answered otherwise than before. A mute unit is told
-// of as a whole.
+// logChange logs that b is answered otherwise than before, with the frames of a
+// wrong answer: the maker of the device will ask for them. A mute unit is told of
+// as a whole.
 func (u *unit) logChange(b *block, q gateway.Quality, err error) {
 	log := u.log.With("unit", u.id, "table", b.Table, "address", b.Start, "count", b.Count)
 	switch {
 	case wrong(q):
+		if x, ok := u.counters.latest(u.number, &b.Request, q); ok {
+			log = log.With("sent", fmt.Sprintf("% x", x.Sent), "heard", fmt.Sprintf("% x", x.Heard))
+		}
 		log.Warn("request is answered wrongly", "err", err)
 	case q == gateway.Good && wrong(b.quality):
 		log.Info("request is answered well")
