@@ -321,7 +321,13 @@ func TestMosquittoKillBetweenReceiveAndStore(t *testing.T) {
 	again.await(t, lineLink, "good 1")
 	send(leakTopic, `{"battery":50}`, false)
 	again.await(t, battery, "good 50")
-	if got := len(l.of(leak)) + len(again.of(leak)); got != 1 {
-		t.Errorf("the alarm was taken %d times after the kill, want once", got)
+	taken := 0
+	for _, s := range append(l.of(leak), again.of(leak)...) { // the battery's message makes the leak unknown
+		if s == "good 1" {
+			taken++
+		}
+	}
+	if taken != 1 {
+		t.Errorf("the alarm was taken %d times after the kill, want once", taken)
 	}
 }
