@@ -1,0 +1,308 @@
+package ruletest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// Result is what came of one test.
+type Result struct {
+	Name     string    `json:"name"`
+	Path     string    `json:"-"` // of the test in its file
+	Failures []Failure `json:"failures"`
+}
+
+// Failure is one expectation that was not met.
+type Failure struct {
+	Path string        // of the expectation in its file
+	At   time.Duration // from the beginning of the test
+	Rule string        // key of the instance
+	Want string
+	Got  string
+}
+
+// String returns the failure as one line.
+func (f Failure) String() string {
+	return fmt.Sprintf("at %v %s: want %s, got %s", f.At, f.Rule, f.Want, f.Got)
+}
+
+// Run plays all tests of f on site and returns their results in order. The file
+// has been validated and checked; compile makes a new engine for site, as a
+// start of the gateway does.
+func Run(f *File, site *gateway.Site, compile func() *rules.Engine) []Result {
+	var results []Result
+	for i := range f.Tests {
+		r := newRun(&f.Tests[i], site, compile)
+		r.path = fmt.Sprintf("tests[%d]", i)
+		results = append(results, Result{Name: f.Tests[i].Name, Path: r.path, Failures: r.play()})
+	}
+	return results
+}
+
+// epoch is when every test begins. Which moment it is does not matter, as long
+// as it is not the zero Instant.
+const epoch = gateway.Instant(1_767_225_600_000) // 2026-01-01
+
+// run is one test while it is played.
+type run struct {
+	test    *Test
+	path    string
+	site    *gateway.Site
+	compile func() *rules.Engine
+	series  map[gateway.PointRef][]value
+	every   time.Duration
+
+	engine   *rules.Engine // nil while the gateway is stopped
+	keys     map[string]rules.Ref
+	last     []rules.Change // newest of each instance
+	began    []gateway.Instant
+	alarmed  map[string]bool // keys of Never that have failed
+	lost     map[gateway.FacilityID]int
+	changes  []rules.Change
+	failures []Failure
+}
+
+func newRun(t *Test, site *gateway.Site, compile func() *rules.Engine) *run {
+	r := &run{
+		test: t, site: site, compile: compile, every: cmp.Or(t.Every, time.Second),
+		series: make(map[gateway.PointRef][]value), keys: make(map[string]rules.Ref),
+		alarmed: make(map[string]bool), lost: make(map[gateway.FacilityID]int),
+	}
+	for id, text := range t.Series {
+		if ref, ok := site.Lookup(id); ok {
+			r.series[ref], _ = parseSeries(text, site.Point(ref)) // Validate has reported the error
+		}
+	}
+	return r
+}
+
+// act is something that happens at one moment. Those of one moment come in the
+// order of rank: the gateway and the links first, then samples, then people, and
+// expectations at the end.
+type act struct {
+	at   time.Duration
+	rank int
+	do   func(now gateway.Instant)
+}
+
+// The ranks of acts.
+const (
+	rankSystem = iota
+	rankSamples
+	rankPerson
+	rankExpect
+)
+
+func (r *run) play() []Failure {
+	acts := slices.Concat(r.samples(), r.events(), r.expectations())
+	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank)) })
+	r.start(epoch)
+	for _, a := range acts {
+		now := epoch.Add(a.at)
+		if r.engine != nil {
+			r.take(r.engine.Advance(r.changes[:0], now))
+		}
+		a.do(now)
+	}
+	return r.failures
+}
+
+// samples returns one act for each step of the series.
+func (r *run) samples() []act {
+	steps := 0
+	for _, s := range r.series {
+		steps = max(steps, len(s))
+	}
+	acts := make([]act, 0, steps)
+	refs := slices.Sorted(maps.Keys(r.series))
+	for i := range steps {
+		acts = append(acts, act{time.Duration(i) * r.every, rankSamples, func(now gateway.Instant) {
+			for _, ref := range refs {
+				if s := r.series[ref]; i < len(s) && !s[i].none && r.lost[r.site.FacilityOf(ref).ID] == 0 {
+					r.observe(gateway.Sample{Point: ref, Value: s[i].number, Quality: s[i].quality, At: now})
+				}
+			}
+		}})
+	}
+	return acts
+}
+
+func (r *run) events() []act {
+	var acts []act
+	for _, e := range r.test.Events {
+		switch {
+		case e.Restart > 0:
+			acts = append(acts,
+				act{e.At, rankSystem, func(gateway.Instant) { r.engine = nil }},
+				act{e.At + e.Restart, rankSystem, r.start})
+		case e.Lost != "":
+			acts = append(acts, act{e.At, rankSystem, func(now gateway.Instant) { r.lose(e.Lost, now) }})
+			if e.For > 0 {
+				acts = append(acts, act{e.At + e.For, rankSystem, func(now gateway.Instant) { r.regain(e.Lost, now) }})
+			}
+		default:
+			acts = append(acts, act{e.At, rankPerson, func(now gateway.Instant) {
+				if r.engine != nil {
+					r.take(r.engine.Reset(r.changes[:0], r.keys[e.Reset], now))
+				}
+			}})
+		}
+	}
+	return acts
+}
+
+// start begins with a new engine, as the gateway does: alerts that are in the
+// journal go on, everything else is forgotten.
+func (r *run) start(now gateway.Instant) {
+	r.engine = r.compile()
+	before, began := r.last, r.began
+	r.last, r.began = make([]rules.Change, len(r.engine.Instances())), make([]gateway.Instant, len(r.engine.Instances()))
+	for i, in := range r.engine.Instances() {
+		ref := rules.Ref(i)
+		r.keys[in.Key] = ref
+		r.last[i] = rules.Change{Ref: ref, Point: in.Point, Value: math.NaN(), Limit: math.NaN()}
+		if before == nil || before[i].To != rules.Active && before[i].To != rules.Clearing {
+			continue
+		}
+		r.engine.Restore(in.Key, before[i].To, before[i].Severity, began[i])
+		if in.Rule.Restart != rules.Anew {
+			r.last[i].To, r.last[i].Severity, r.last[i].Stale, r.last[i].Since = rules.Active, before[i].Severity, true, began[i]
+			r.began[i] = began[i]
+		}
+	}
+	for _, f := range r.site.Facilities() {
+		if r.lost[f.ID] > 0 {
+			r.silence(f, now)
+		} else {
+			r.tell(f, gateway.LinkPoint, 1, now)
+		}
+		r.tell(f, gateway.BlindPoint, gateway.BlindToNothing, now)
+	}
+}
+
+// tell gives a point of the gateway's own a value, unless the test does.
+func (r *run) tell(f gateway.Facility, point string, v float64, now gateway.Instant) {
+	ref, ok := r.site.Lookup(gateway.PointID(string(f.ID) + "/" + point))
+	if _, given := r.series[ref]; ok && !given {
+		r.observe(gateway.Sample{Point: ref, Value: v, Quality: gateway.Good, At: now})
+	}
+}
+
+// lose takes the link of a facility down: its points turn bad, as they do when
+// a device stops to answer.
+func (r *run) lose(id gateway.FacilityID, now gateway.Instant) {
+	r.lost[id]++
+	r.silence(*r.site.Facility(id), now)
+}
+
+func (r *run) silence(f gateway.Facility, now gateway.Instant) {
+	r.tell(f, gateway.LinkPoint, 0, now)
+	for _, p := range f.Points {
+		if ref, ok := r.site.Lookup(p.ID()); ok && p.Role != gateway.LinkPoint && p.Role != gateway.BlindPoint {
+			r.observe(gateway.Sample{Point: ref, Quality: gateway.BadTimeout, At: now})
+		}
+	}
+}
+
+func (r *run) regain(id gateway.FacilityID, now gateway.Instant) {
+	if r.lost[id]--; r.lost[id] == 0 {
+		r.tell(*r.site.Facility(id), gateway.LinkPoint, 1, now)
+	}
+}
+
+func (r *run) observe(s gateway.Sample) {
+	if r.engine != nil {
+		r.take(r.engine.Observe(r.changes[:0], []gateway.Sample{s}))
+	}
+}
+
+// take keeps what the engine said.
+func (r *run) take(changes []rules.Change) {
+	for _, c := range changes {
+		if c.To == rules.Active && r.last[c.Ref].To != rules.Active && r.last[c.Ref].To != rules.Clearing {
+			r.began[c.Ref] = c.Since
+		}
+		r.last[c.Ref] = c
+		key := r.engine.Instances()[c.Ref].Key
+		i := slices.Index(r.test.Never, key)
+		if i >= 0 && c.To == rules.Active && !r.alarmed[key] {
+			r.alarmed[key] = true
+			r.fail(fmt.Sprintf("never[%d]", i), c.At, key, "never active")
+		}
+	}
+	r.changes = changes
+}
+
+func (r *run) expectations() []act {
+	var acts []act
+	for i, e := range r.test.Expect {
+		acts = append(acts, act{e.At, rankExpect, func(now gateway.Instant) {
+			for _, key := range slices.Sorted(maps.Keys(e.Is)) {
+				ref, known := r.keys[key]
+				if want := e.Is[key]; !known || r.engine == nil || !want.fits(stateOf(r.last[ref])) {
+					r.fail(fmt.Sprintf("expect[%d].is.%s", i, key), now, key, want.String())
+				}
+			}
+		}})
+	}
+	return acts
+}
+
+func stateOf(c rules.Change) State {
+	return State{Phase: c.To, Severity: c.Severity, Stale: c.Stale}
+}
+
+func (r *run) fail(path string, at gateway.Instant, key, want string) {
+	r.failures = append(r.failures, Failure{
+		Path: r.path + "." + path, At: at.Sub(epoch), Rule: key, Want: want, Got: r.describe(key),
+	})
+}
+
+// describe says where a rule stands and why, for people.
+func (r *run) describe(key string) string {
+	ref, known := r.keys[key]
+	switch {
+	case !known:
+		return "no such rule"
+	case r.engine == nil:
+		return "a gateway that is stopped"
+	}
+	c := r.last[ref]
+	var why []string
+	if c.Since != 0 {
+		why = append(why, fmt.Sprintf("since %v", c.Since.Sub(epoch)))
+	}
+	if c.Point != gateway.NoPoint {
+		why = append(why, r.value(c.Point))
+	}
+	if !math.IsNaN(c.Limit) {
+		why = append(why, fmt.Sprintf("limit %g", c.Limit))
+	}
+	if len(why) == 0 {
+		return stateOf(c).String()
+	}
+	return stateOf(c).String() + " (" + strings.Join(why, ", ") + ")"
+}
+
+// value says what a point reads now, in words.
+func (r *run) value(ref gateway.PointRef) string {
+	p, s := r.site.Point(ref), r.engine.Latest()[ref]
+	switch {
+	case s.Quality == gateway.NotSeen:
+		return p.Name + " not seen yet"
+	case !s.Quality.HasValue():
+		return p.Name + " bad: " + s.Quality.Reason()
+	case p.Kind == gateway.Enum && p.States[int64(s.Value)].Name != "":
+		return p.Name + " " + p.States[int64(s.Value)].Name
+	default:
+		return strings.TrimSpace(fmt.Sprintf("%s %g %s", p.Name, s.Value, p.Unit))
+	}
+}
