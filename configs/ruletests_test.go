@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/intact-gateway/intact/configs"
@@ -232,5 +233,31 @@ func TestRuleTestsOfOwnRules(t *testing.T) {
 	results := tests.Run()
 	if len(results) != 1 || len(results[0].Failures) != 0 {
 		t.Errorf("%+v", results)
+	}
+}
+
+// TestRuleTestsOfTheGuide plays the examples of the guide as they are printed.
+func TestRuleTestsOfTheGuide(t *testing.T) {
+	for _, page := range []string{"../docs/rules.md", "../docs/zh/rules.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, section, _ := strings.Cut(string(text), "`intact test ")
+		_, example, _ := strings.Cut(section, "```yaml\n")
+		example, _, found := strings.Cut(example, "```")
+		if !found {
+			t.Fatalf("%s has no example", page)
+		}
+		folder := fstest.MapFS{"guide.yaml": {Data: []byte(example)}}
+		tests, err := configs.LoadRuleTests(folder, "guide.yaml")
+		if err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		for _, r := range tests.Run() {
+			for _, f := range r.Failures {
+				t.Errorf("%s: %s: %v", page, r.Name, f)
+			}
+		}
 	}
 }
