@@ -45,7 +45,23 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 		l.drop(err)
 		return nil, err
 	}
+	if torn(l.buf[l.taken:l.filled]) {
+		l.close() // the answer is whole, and what follows would swallow the next one
+	}
 	return reply, nil
+}
+
+// torn reports whether the bytes behind an answer are anything but whole frames,
+// such as late answers to earlier requests.
+func torn(rest []byte) bool {
+	for len(rest) > 0 {
+		size, err := frameSize(rest)
+		if err != nil || size == 0 || size > len(rest) {
+			return true
+		}
+		rest = rest[size:]
+	}
+	return false
 }
 
 // ask sends the request and returns the reply, both before deadline.
