@@ -45,19 +45,25 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 		l.drop(err)
 		return nil, err
 	}
-	if torn(l.buf[l.taken:l.filled]) {
+	if m.torn(l.buf[l.taken:l.filled]) {
 		l.close() // the answer is whole, and what follows would swallow the next one
 	}
 	return reply, nil
 }
 
-// torn reports whether the bytes behind an answer are anything but whole frames,
-// such as late answers to earlier requests.
-func torn(rest []byte) bool {
+// torn reports whether the bytes behind an answer are anything but late answers
+// and duplicates, the last of which may still be on its way.
+func (m *mbap) torn(rest []byte) bool {
 	for len(rest) > 0 {
 		size, err := frameSize(rest)
-		if err != nil || size == 0 || size > len(rest) {
+		if err != nil || size == 0 {
+			return true // no header yet, or none at all
+		}
+		if id := binary.BigEndian.Uint16(rest); int16(m.id-id) < 0 {
 			return true
+		}
+		if size > len(rest) {
+			return false
 		}
 		rest = rest[size:]
 	}
