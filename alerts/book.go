@@ -327,13 +327,15 @@ func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]
 	return append(dst, Event{Kind: Acknowledged, At: now, By: by, Alert: e.Alert}), nil
 }
 
-// Latched returns the rule instance of the open alert id, which a person may
-// reset.
-func (b *Book) Latched(id ID) (rules.Ref, error) {
+// Latched returns the rule instance of the open alert id, whose latch a person
+// may end in the name of by.
+func (b *Book) Latched(id ID, by string) (rules.Ref, error) {
 	e := b.byID(id)
 	switch {
 	case e == nil || e.Phase == rules.Normal:
 		return 0, fmt.Errorf("alert %d: %w", id, ErrNotFound)
+	case by == "":
+		return 0, fmt.Errorf("alert %d: %w", id, ErrNoName)
 	case !e.Latch:
 		return 0, fmt.Errorf("alert %d: %w", id, ErrNoLatch)
 	}
@@ -344,17 +346,15 @@ func (b *Book) Latched(id ID) (rules.Ref, error) {
 	return rules.Ref(i), nil
 }
 
-// Reset records that a person has ended the latch of the open alert id. The
-// change of its rule is told to Apply.
-func (b *Book) Reset(dst []Event, id ID, by string, now gateway.Instant) ([]Event, error) {
+// Reset records that by has ended the latch of the alert id, which Latched has
+// found, and whose rule is in phase to by that. Apply is told so, too: what is
+// recorded here lets a restart know that the latch is open.
+func (b *Book) Reset(dst []Event, id ID, by string, to rules.Phase, now gateway.Instant) []Event {
 	e := b.byID(id)
-	switch {
-	case e == nil:
-		return dst, fmt.Errorf("alert %d: %w", id, ErrNotFound)
-	case by == "":
-		return dst, fmt.Errorf("alert %d: %w", id, ErrNoName)
+	if to != rules.Active {
+		e.Phase = rules.Clearing
 	}
-	return append(dst, Event{Kind: Reset, At: now, By: by, Alert: e.Alert}), nil
+	return append(dst, Event{Kind: Reset, At: now, By: by, Alert: e.Alert})
 }
 
 // Advance shows the alerts that were held back for long enough.

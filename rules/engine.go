@@ -300,9 +300,10 @@ func (e *Engine) Next() (gateway.Instant, bool) {
 }
 
 // Restore continues the instance named key where it stood before a restart:
-// active at severity sev since since. It stays so, stale, until its inputs are
-// known again. It must be called before the first sample, and returns false if
-// there is no such instance. One whose rule starts Anew is left as it is.
+// active at severity sev since since, or clearing, with the whole time to clear
+// before it again. It stays so, stale, until its inputs are known again. It must
+// be called before the first sample, and returns false if there is no such
+// instance. One whose rule starts Anew is left as it is.
 func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.Instant) bool {
 	ref, ok := e.byKey[key]
 	if !ok || phase == Normal || phase == Pending {
@@ -315,10 +316,11 @@ func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.In
 	for i := in.first; i < in.end; i++ {
 		s := &e.steps[i]
 		if s.severity <= sev || i == in.first {
-			s.phase, s.began, s.active, s.unknown = Active, since, since, true
+			s.phase, s.began, s.active, s.unknown = phase, since, since, true
+			s.paused, s.left = phase == Clearing, max(in.clearAfter, in.minActive)
 		}
 	}
-	in.phase, in.severity, in.stale = Active, sev, true
+	in.phase, in.severity, in.stale = phase, sev, true
 	return true
 }
 

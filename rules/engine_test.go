@@ -266,6 +266,28 @@ func TestWhatARuleDoesAtTheStart(t *testing.T) {
 	}
 }
 
+// TestAnOpenLatchStaysOpenOverARestart: a person who has reset the alert need not
+// come again, unless the fault does.
+func TestAnOpenLatchStaysOpenOverARestart(t *testing.T) {
+	spec := rules.Spec{When: when("run"), Latch: true, ClearAfter: 3 * time.Second}
+	for name, steps := range map[string]struct {
+		walk string
+		want []string
+	}{
+		"good":      {"_ run=0 _ _ _ _", []string{"1s clearing since 1s", "4s normal since 1s"}},
+		"bad again": {"_ run=1 _ run=0 _ _ _ _ _", []string{"1s active since -60s"}},
+		"unknown":   {"_ run=? _ _ _ _", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := compile(t, spec)
+			e.Restore("p/r", rules.Clearing, rules.Critical, -60_000)
+			if diff := cmp.Diff(steps.want, walk(e, steps.walk)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAResetEndsALatchOnlyOnceTheConditionIsGone(t *testing.T) {
 	e := compile(t, rules.Spec{When: when("run"), Latch: true})
 	walk(e, "run=1 _")

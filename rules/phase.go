@@ -74,6 +74,9 @@ func (e *Engine) move(in *instance, s *step, i int32, when, reset Truth) {
 		case reset == Unknown:
 			e.pause(s, i)
 		default:
+			if s.ended.IsZero() { // of a run before: here it is first seen to be over
+				s.ended = e.now
+			}
 			e.resume(s, i)
 		}
 	}

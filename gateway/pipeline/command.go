@@ -93,14 +93,10 @@ var ErrStillActive = errors.New("the condition is still there, or cannot be seen
 
 // Reset ends the latch of the open alert id in the name of by. It returns the
 // alert as it is then; the errors are ErrStillActive and those of
-// alerts.Book.Latched and Reset, or of the store.
+// alerts.Book.Latched, or of the store.
 func (p *Pipeline) Reset(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error) {
 	return answered(ctx, p, func(now gateway.Instant) (a alerts.Alert, err error) {
-		ref, err := p.parts.Book.Latched(id)
-		if err != nil {
-			return a, err
-		}
-		events, err := p.parts.Book.Reset(p.events[:0], id, by, now)
+		ref, err := p.parts.Book.Latched(id, by)
 		if err != nil {
 			return a, err
 		}
@@ -108,9 +104,10 @@ func (p *Pipeline) Reset(ctx context.Context, id alerts.ID, by string) (alerts.A
 		if len(p.changes) == 0 {
 			return a, fmt.Errorf("alert %d: %w", id, ErrStillActive)
 		}
-		p.events = events
-		a = events[0].Alert
-		a.Phase = p.changes[len(p.changes)-1].To
+		to := p.changes[len(p.changes)-1].To
+		p.events = p.parts.Book.Reset(p.events[:0], id, by, to, now)
+		a = p.events[0].Alert
+		a.Phase = to
 		p.applyEvents()
 		p.applyChanges()
 		return a, nil

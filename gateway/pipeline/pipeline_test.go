@@ -112,6 +112,30 @@ func TestACommandIsAnsweredAfterItsCommit(t *testing.T) {
 	})
 }
 
+// TestARestartRemembersThatALatchWasReset: it comes while clear_after still runs.
+func TestARestartRemembersThatALatchWasReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := site(t, 1)
+		before := start(t, s, nil)
+		before.run(func() {
+			before.send(map[gateway.PointRef]float64{lineLink: 1, pumpFault: 0, pumpLevel: 0.05, pumpLink: 1})
+			before.healthy(3 * time.Second)
+			if _, err := before.p.Reset(t.Context(), before.p.Snapshot().Alerts[0].ID, "li"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		after := start(t, s, before)
+		after.run(func() {
+			after.healthy(10 * time.Second)
+			for _, a := range after.p.Snapshot().Alerts {
+				if a.Rule == "dry" && a.Phase != rules.Normal {
+					t.Errorf("somebody has to reset it again: %v, cleared %v", a.Phase, a.Cleared)
+				}
+			}
+		})
+	})
+}
+
 func TestALatchedAlertWaitsForAPerson(t *testing.T) {
 	within(t, func(b *building) {
 		b.healthy(2 * time.Second)
@@ -136,6 +160,7 @@ func TestALatchedAlertWaitsForAPerson(t *testing.T) {
 		if _, err := b.p.Reset(b.t.Context(), a.ID, "li"); err != nil {
 			t.Fatal(err)
 		}
+		b.healthy(5 * time.Second)
 		if a := dry(); a.Phase != rules.Normal {
 			t.Errorf("after the reset: %+v", a)
 		}
