@@ -54,6 +54,9 @@ var (
 // over all returns of the line: after a minute of it the alert is shown,
 // whatever the line does, and is not hidden again before it has returned. The
 // time behind a line that is dead does not count. A restart begins anew.
+//
+// That a facility is blind is a consequence, too, while one of its own sources is
+// silent: that source's alert explains it.
 type Book struct {
 	site      *gateway.Site
 	instances []rules.Instance
@@ -202,15 +205,15 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
 		e.Point, e.Unit = p.ID(), p.Unit
 	}
 	b.open[in.Key] = e
-	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 {
+	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 || b.cause(&e.Alert) != nil {
 		return b.holdBack(dst, e, c.At)
 	}
 	dst = append(dst, Event{Kind: Raised, At: c.At, Alert: e.Alert})
 	return b.adopt(dst, e, c.At)
 }
 
-// holdBack hides the alert of a silent facility: behind that of its line if
-// there is one, else until it is due.
+// holdBack hides an alert: behind its cause if there is one, else until it is
+// due.
 func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
 	e.Visibility = Suppressed
 	if cause := b.cause(&e.Alert); cause != nil {
@@ -235,28 +238,49 @@ func (b *Book) linesOf(a *Alert) []gateway.FacilityID {
 	return nil
 }
 
-// cause returns the active alert of a line that explains a.
+// cause returns the active alert that explains a: of a silent source that of its
+// line, of a blind facility that of a source of its own.
 func (b *Book) cause(a *Alert) *entry {
-	if a.Rule != CommLoss {
-		return nil
+	var keys []string
+	switch a.Rule {
+	case CommLoss:
+		for _, line := range b.linesOf(a) {
+			keys = append(keys, lossOf(line, gateway.LinkPoint))
+		}
+	case Blind:
+		for _, link := range b.linksOf(a.Facility) {
+			keys = append(keys, lossOf(a.Facility, link))
+		}
 	}
-	for _, line := range b.linesOf(a) {
-		if e := b.open[lossOf(line)]; e != nil && e.Phase != rules.Normal {
+	for _, key := range keys {
+		if e := b.open[key]; e != nil && e.Phase != rules.Normal {
 			return e
 		}
 	}
 	return nil
 }
 
+// linksOf returns the names of the points that tell of the sources of f.
+func (b *Book) linksOf(f gateway.FacilityID) (links []string) {
+	if f := b.site.Facility(f); f != nil {
+		for _, p := range f.Points {
+			if p.Role == gateway.LinkPoint {
+				links = append(links, p.Name)
+			}
+		}
+	}
+	return links
+}
+
 // lineIsJudged reports whether a line of e may be about to explain it, so that
 // it is too early to speak.
 func (b *Book) lineIsJudged(e *entry) bool {
-	return slices.ContainsFunc(b.linesOf(&e.Alert), func(line gateway.FacilityID) bool { return b.pending[lossOf(line)] })
+	return slices.ContainsFunc(b.linesOf(&e.Alert), func(line gateway.FacilityID) bool { return b.pending[lossOf(line, gateway.LinkPoint)] })
 }
 
-// lossOf returns the key of the instance that judges a line.
-func lossOf(line gateway.FacilityID) string {
-	return string(line) + "/" + CommLoss + "/" + gateway.LinkPoint
+// lossOf returns the key of the instance that judges a link of a facility.
+func lossOf(f gateway.FacilityID, link string) string {
+	return string(f) + "/" + CommLoss + "/" + link
 }
 
 // adopt puts what is still held back behind the line that has just fallen
@@ -367,7 +391,7 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 		case e.due.IsZero():
 			e.postpone(now, settleAgain)
 		case e.due > now:
-		case b.cause(&e.Alert) != nil: // behind another line, which is still silent
+		case b.cause(&e.Alert) != nil: // behind another line or source, which is still silent
 			b.release(e, now)
 			b.cause(&e.Alert).adopt(e)
 			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})

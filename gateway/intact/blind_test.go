@@ -123,14 +123,16 @@ func TestAFacilityWhoseFaultsCannotBeSeenIsNotUp(t *testing.T) {
 	w.want("pump", pump, intact.Up, "10 00:00:00", intact.Unknown, "10 10:00:00", intact.Up, "10 11:00:00")
 }
 
-func TestAHiddenBlindAlertChangesNothing(t *testing.T) {
+// TestBehindItsCauseAFacilityIsAsBlind: that the alert is hidden says why nobody
+// can see the facility, not that somebody can.
+func TestBehindItsCauseAFacilityIsAsBlind(t *testing.T) {
 	w := newWatch(t)
 	w.until("10:10:00")
 	hidden := blindPump
 	hidden.Visibility = alerts.Suppressed
 	w.raise(1, hidden, "10:00:00")
 	w.until("12:00:00")
-	w.want("pump", pump, intact.Up, "10 00:00:00")
+	w.want("pump", pump, intact.Up, "10 00:00:00", intact.Unknown, "10 10:00:00")
 }
 
 func TestWhatIsDownStaysDownWhileItIsBlindAndIsUnknownAfterIt(t *testing.T) {

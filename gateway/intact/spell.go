@@ -31,10 +31,11 @@ func (f *facility) spellsOf(a alerts.Alert) *spells {
 }
 
 // follow takes the alert as it is now, and says whether its spell has begun or
-// ended by that. A hidden alert is a consequence and has none.
+// ended by that. A hidden alert is a consequence and has none, but a facility is
+// as blind for whatever reason it cannot be seen.
 func (s *spells) follow(a alerts.Alert) (began, ended bool) {
 	i := slices.IndexFunc(*s, func(x spell) bool { return x.alert == a.ID })
-	active := a.Phase != rules.Normal && a.Closed.IsZero() && a.Visibility == alerts.Shown
+	active := a.Phase != rules.Normal && a.Closed.IsZero() && (a.Visibility == alerts.Shown || a.Rule == alerts.Blind)
 	switch {
 	case active && i < 0:
 		*s = append(*s, spell{a.ID, a.Started})

@@ -21,7 +21,12 @@ type sight struct {
 	blind  gateway.PointRef // where it is told
 	links  []gateway.PointRef
 	inputs []input
+	told   float64 // what was told last, or untold
 }
+
+// untold is what a gateway has told of a facility when it starts: nothing. What
+// the one before it has told may still hold.
+const untold = -1
 
 type input struct {
 	point   gateway.PointRef
@@ -35,7 +40,7 @@ type input struct {
 func watchInputs(site *gateway.Site, engine *rules.Engine) []sight {
 	var sights []sight
 	for i := range site.Facilities() {
-		s := sight{blind: gateway.NoPoint}
+		s := sight{blind: gateway.NoPoint, told: untold}
 		first, end := site.PointsOf(i)
 		for ref := first; ref < end; ref++ {
 			switch p := site.Point(ref); {
@@ -69,16 +74,21 @@ func (s *sight) skip(d time.Duration) {
 	}
 }
 
-// look returns what the facility cannot see at now. While all its devices are
-// silent that is told by their links, and after they have come back their values
-// get the time to follow.
-func (s *sight) look(latest []gateway.Sample, now gateway.Instant) float64 {
+// look returns what the facility cannot see at now, and whether there is anything
+// to tell. While all its devices are silent that is told by their links, and
+// after they have come back their values get the time to follow. Waiting for a
+// value is not seeing it: while it lasts, a facility that was blind stays so, and
+// of one of which nothing was told yet nothing is.
+func (s *sight) look(latest []gateway.Sample, now gateway.Instant) (blind float64, tell bool) {
 	reachable := false
 	for _, ref := range s.links {
 		q := latest[ref].Quality
 		reachable = reachable || q == gateway.NotSeen || q.HasValue() && latest[ref].Value != 0
 	}
-	blind := 0.0
+	blind, unsure := 0.0, 0.0 // what is known to be missing, and what may be
+	if !reachable {
+		unsure = gateway.BlindToFaults
+	}
 	for i := range s.inputs {
 		in := &s.inputs[i]
 		q := latest[in.point].Quality
@@ -87,9 +97,16 @@ func (s *sight) look(latest []gateway.Sample, now gateway.Instant) float64 {
 			in.missing = 0
 		case in.missing.IsZero():
 			in.missing = now
-		case now.Sub(in.missing) > in.grace:
+			unsure = max(unsure, in.means)
+		case now.Sub(in.missing) <= in.grace:
+			unsure = max(unsure, in.means)
+		default:
 			blind = max(blind, in.means)
 		}
 	}
-	return blind
+	if s.told == untold && unsure > blind {
+		return 0, false
+	}
+	s.told = max(blind, min(s.told, unsure))
+	return s.told, true
 }

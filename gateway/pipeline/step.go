@@ -56,13 +56,16 @@ func (p *Pipeline) sweep() {
 			p.swept = append(p.swept, gateway.Sample{Point: ref, Quality: gateway.BadStale, At: now})
 		}
 	}
-	health := map[string]bool{}
+	var health map[string]bool
 	if p.o.Health != nil {
 		health = p.o.Health()
 	}
-	health[gateway.SelfStore] = p.recorder.failing() == ""
 	for name, ref := range p.self {
-		if ok, told := health[name]; told {
+		ok, told := health[name]
+		if name == gateway.SelfStore {
+			ok, told = p.recorder.failing() == "", true
+		}
+		if told {
 			p.swept = append(p.swept, gateway.Sample{Point: ref, Quality: gateway.Good, Value: truth(ok), At: now})
 		}
 	}
@@ -70,7 +73,9 @@ func (p *Pipeline) sweep() {
 	p.swept = p.swept[:0]
 	for i := range p.sights {
 		s := &p.sights[i]
-		p.swept = append(p.swept, gateway.Sample{Point: s.blind, Quality: gateway.Good, Value: s.look(latest, now), At: now})
+		if blind, tell := s.look(latest, now); tell {
+			p.swept = append(p.swept, gateway.Sample{Point: s.blind, Quality: gateway.Good, Value: blind, At: now})
+		}
 	}
 	p.observe(p.swept)
 	p.dirty = true
