@@ -283,6 +283,26 @@ func (d *Desk) Advance(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
+// Skip follows a wall clock that was set forward by skipped, to now: nobody could
+// repair anything in that time, and no reading was good for it. The clocks of the
+// open tickets that still run go on behind it.
+func (d *Desk) Skip(dst []Event, now gateway.Instant, skipped time.Duration) []Event {
+	d.moved = true
+	if !d.since.IsZero() {
+		d.since = d.since.Add(skipped)
+	}
+	for _, t := range d.sorted() {
+		if !t.Recovered.IsZero() {
+			t.Recovered = t.Recovered.Add(skipped)
+		}
+		t.postpone(skipped)
+		e := d.event("postponed", t, now, "")
+		e.Note = skipped.String()
+		dst = append(dst, e)
+	}
+	return dst
+}
+
 func (d *Desk) closeAlone(t *Ticket, now gateway.Instant) Event {
 	from, note := t.State, gateway.Text{ZH: "读数恢复正常满30分钟，自动关闭", EN: "readings good for 30 min: closed by itself"}
 	t.State, t.Ended, t.Note = Closed, now, note.In(d.site.Language)
@@ -308,8 +328,11 @@ func (d *Desk) closesAt(t *Ticket) (gateway.Instant, bool) {
 	return at, len(d.recentCloses(key{t.Facility, t.Family}, at)) < closesPerDay
 }
 
+// recentCloses returns when tickets of k closed by themselves within the day
+// before now. What a clock that was ahead has written of later times counts for
+// nothing: it would count for too long.
 func (d *Desk) recentCloses(k key, now gateway.Instant) []gateway.Instant {
-	return slices.DeleteFunc(slices.Clone(d.closed[k]), func(at gateway.Instant) bool { return now.Sub(at) >= Remembered })
+	return slices.DeleteFunc(slices.Clone(d.closed[k]), func(at gateway.Instant) bool { return now.Sub(at) >= Remembered || at > now })
 }
 
 // Next returns when the next clock runs out, or the next ticket closes by

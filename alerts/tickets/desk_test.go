@@ -259,6 +259,46 @@ func TestWhatComesAndGoesWantsAPerson(t *testing.T) {
 	}
 }
 
+// TestWhatAClockAheadHasClosedDoesNotCount: three tickets that closed by
+// themselves in a time that has not come would keep all later ones open.
+func TestWhatAClockAheadHasClosedDoesNotCount(t *testing.T) {
+	var past []tickets.Ticket
+	for i := range 3 {
+		past = append(past, tickets.Ticket{ID: tickets.ID(i + 1), Facility: "pump-1", Family: "trip", State: tickets.Closed, Ended: after(300 * 24 * time.Hour)})
+	}
+	d := tickets.NewDesk(site(t), past, 3, nil, tickets.Options{})
+	d.Advance(nil, nine)
+	a := alert(1, "ordinary")
+	d.OnAlert(nil, raised(a, nine))
+	d.OnAlert(nil, returned(a, after(time.Minute)))
+	wantEvents(t, d.Advance(nil, after(31*time.Minute)), "verify 读数恢复正常满30分钟，自动关闭")
+}
+
+// TestASkippedTimeMovesTheClocksThatStillRun: one that was met or has run out is
+// history.
+func TestASkippedTimeMovesTheClocksThatStillRun(t *testing.T) {
+	d := tickets.NewDesk(site(t), nil, 0, nil, tickets.Options{})
+	d.Advance(nil, nine)
+	d.OnAlert(nil, raised(alert(1, "emergency"), nine))
+	if _, err := d.Move(nil, 1, tickets.Move{Event: "accept", By: "Li", At: after(time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	d.Advance(nil, after(40*time.Minute))
+	before := d.Tickets()[0]
+	if diff := cmp.Diff([]string{"arrive"}, before.Breached); diff != "" {
+		t.Fatal(diff)
+	}
+	const day = 24 * time.Hour
+	wantEvents(t, d.Skip(nil, after(day+40*time.Minute), day), "postponed 24h0m0s")
+	want := before.Deadlines
+	want.Finish = want.Finish.Add(day)
+	if diff := cmp.Diff(want, d.Tickets()[0].Deadlines); diff != "" {
+		t.Errorf("deadlines (-want +got):\n%s", diff)
+	}
+	wantEvents(t, d.Advance(nil, after(day+239*time.Minute)))
+	wantEvents(t, d.Advance(nil, after(day+240*time.Minute)), "breached finish")
+}
+
 func TestAPersonReportsAFault(t *testing.T) {
 	d := newDesk(t)
 	got, err := d.Open(nil, tickets.Request{Facility: "lift-1", Text: "门有异响", By: "张女士"}, nine)

@@ -86,6 +86,22 @@ func (t *Ticket) clocks() [3]clock {
 	}
 }
 
+// postpone puts the deadlines of the clocks that still run off by d.
+func (t *Ticket) postpone(d time.Duration) {
+	for _, c := range []struct {
+		name          string
+		deadline, met *gateway.Instant
+	}{
+		{"respond", &t.Deadlines.Respond, &t.Responded},
+		{"arrive", &t.Deadlines.Arrive, &t.ArrivedAt},
+		{"finish", &t.Deadlines.Finish, &t.Finished},
+	} {
+		if c.met.IsZero() && !c.deadline.IsZero() && !slices.Contains(t.Breached, c.name) {
+			*c.deadline = c.deadline.Add(d)
+		}
+	}
+}
+
 // nextDeadline returns the first deadline that is neither met nor breached.
 func (t *Ticket) nextDeadline() (c clock, ok bool) {
 	for _, k := range t.clocks() {

@@ -4,8 +4,9 @@
 // Ticket.Move is the machine of one ticket, pure, with its guards; the Desk holds
 // the open ones, at most one for a facility and family of faults, and opens and
 // extends them as alerts come. Clocks run from the first bad sample and are
-// stored as deadlines: nothing but a move or a raised priority changes them. All
-// time comes as an argument; one goroutine owns a Desk.
+// stored as deadlines: nothing but a move, a raised priority or a wall clock that
+// is set forward changes them. All time comes as an argument; one goroutine owns
+// a Desk.
 //
 //	     assign       accept       arrive      start       done      verify
 //	new ───────► assigned ──► accepted ──► arrived ──► working ──► done ──► closed
@@ -117,13 +118,13 @@ type Ticket struct {
 
 // Event is one step of a ticket, with the ticket as it is after it.
 type Event struct {
-	// Name is opened, occurrence, relapsed, raised, silent, eased, recovered or
-	// breached, or the move that was made: assign, accept, …; verify in the name
-	// of nobody is a ticket that closed by itself.
+	// Name is opened, occurrence, relapsed, raised, silent, eased, recovered,
+	// breached or postponed, or the move that was made: assign, accept, …; verify
+	// in the name of nobody is a ticket that closed by itself.
 	Name   string
 	At     gateway.Instant
 	By     string // "" for the gateway itself; two persons where it took two
 	From   State
-	Note   string // of a move; of breached the clock
+	Note   string // of a move; of breached the clock; of postponed by how much
 	Ticket Ticket
 }

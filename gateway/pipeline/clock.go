@@ -51,6 +51,8 @@ func (p *Pipeline) now() gateway.Instant {
 	}
 	p.parts.Engine.Skip(skipped)
 	p.parts.Book.Skip(skipped)
+	p.jobs = p.parts.Desk.Skip(p.jobs[:0], now, skipped)
+	p.recordJobs(p.jobs)
 	p.recordSpans(p.parts.Meter.Skip(nil, now, skipped))
 	return now
 }

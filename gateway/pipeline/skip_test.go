@@ -39,3 +39,26 @@ func TestASkippedHourMakesNothingLate(t *testing.T) {
 		}
 	})
 }
+
+// TestASkippedTimeRunsOutNoClockOfATicket: what the clock skipped nobody had to
+// repair anything in, and no reading was good for.
+func TestASkippedTimeRunsOutNoClockOfATicket(t *testing.T) {
+	within(t, func(b *building) {
+		b.healthy(5 * time.Second)
+		b.send(map[gateway.PointRef]float64{pumpFault: 1})
+		time.Sleep(4 * time.Second)
+		b.healthy(10 * time.Second)
+		before := b.p.Snapshot().Tickets[0]
+		pipeline.Skew(b.p, 3*time.Hour)
+		b.healthy(2 * time.Second)
+		b.wroteNone(0, "ticket.breached", "ticket.verify")
+		after := b.p.Snapshot().Tickets[0]
+		if moved := after.Deadlines.Arrive.Sub(before.Deadlines.Arrive); moved != 3*time.Hour {
+			t.Errorf("the deadline to arrive moved by %v", moved)
+		}
+		written := b.store.left(gateway.InstantOf(time.Now())).Tickets[0]
+		if written.Deadlines != after.Deadlines {
+			t.Errorf("on disk the deadlines are %v, on the page %v", written.Deadlines, after.Deadlines)
+		}
+	})
+}
