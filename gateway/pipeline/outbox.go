@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
@@ -18,6 +19,7 @@ const maxHeld = 2000
 // must go out although they cannot be written.
 type outbox struct {
 	store notify.Outbox
+	lost  atomic.Uint64 // notices that nobody will ever be sent
 
 	mu      sync.Mutex
 	held    map[string]*heldNotice    // to be sent from memory, by key
@@ -50,6 +52,9 @@ func (b *outbox) hold(notices []notify.Notice) {
 		b.held[n.Key] = &heldNotice{Notice: n}
 		keys := append(b.order[n.Receiver], n.Key)
 		if len(keys) > maxHeld {
+			if b.held[keys[0]].unwritten {
+				b.lost.Add(1)
+			}
 			delete(b.held, keys[0])
 			keys = keys[1:]
 		}
@@ -58,14 +63,17 @@ func (b *outbox) hold(notices []notify.Notice) {
 }
 
 // giveUp says that notices will never be written. Those that are held are sent
-// all the same.
+// all the same; what is neither held nor sent by now is lost.
 func (b *outbox) giveUp(notices []notify.Notice) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, n := range notices {
+		_, sent := b.settled[n.Key]
 		delete(b.settled, n.Key)
 		if h, ok := b.held[n.Key]; ok {
 			h.unwritten = true
+		} else if !sent {
+			b.lost.Add(1)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/gateway"
@@ -35,6 +36,36 @@ func TestADeadReceiverTakesNoRoomFromOthers(t *testing.T) {
 	if len(due) != maxHeld || due[len(due)-1].Key != "dead-"+strconv.Itoa(2*maxHeld-1) {
 		t.Errorf("of the dead receiver %d notices are kept, the last %v; want the newest %d", len(due), due[len(due)-1].Key, maxHeld)
 	}
+}
+
+// TestEveryNoticeIsSentWrittenOrCounted: the disk fails, the receiver does not
+// answer either, and more is to be said than both bounds hold.
+func TestEveryNoticeIsSentWrittenOrCounted(t *testing.T) {
+	withRecorder(t, func(d *disk, r *recorder) {
+		d.breaks(full)
+		const n = 30_000
+		for i := range n {
+			r.put(&step{change: say("a", notify.Notice{Key: strconv.Itoa(i), Receiver: "desk"}).change})
+			if i%1000 == 0 {
+				time.Sleep(2 * retryEvery)
+			}
+		}
+		reached := make(map[string]bool)
+		held, _, _ := r.outbox.Due(t.Context(), "desk", 0, n)
+		for _, x := range held {
+			reached[x.Key] = true
+		}
+		d.breaks(nil)
+		time.Sleep(20 * retryEvery)
+		for _, c := range d.changes {
+			for _, x := range c.Notices {
+				reached[x.Key] = true
+			}
+		}
+		if lost := r.outbox.lost.Load(); lost == 0 || int(lost) != n-len(reached) {
+			t.Errorf("%d notices are neither held nor written, %d are counted as lost", n-len(reached), lost)
+		}
+	})
 }
 
 func TestAHeldNoticeIsTriedAgainWhenItIsDue(t *testing.T) {

@@ -52,6 +52,7 @@ type Stats struct {
 	Commits        uint64 // transactions of the recorder
 	CommitFailures uint64
 	Lost           uint64            // journal rows given up because the disk failed for too long
+	Unsent         uint64            // notices given up with them, before anybody took them
 	Breaches       map[string]uint64 // SLA clocks that ran out, by clock
 }
 
@@ -105,6 +106,7 @@ func (p *Pipeline) countStats() Stats {
 	s.Breaches = maps.Clone(p.stats.Breaches)
 	s.Commits, s.CommitFailures = p.recorder.commits.Load(), p.recorder.failures.Load()
 	s.Lost = p.recorder.lost.Load()
+	s.Unsent = p.recorder.outbox.lost.Load()
 	for _, r := range p.sources() {
 		s.Coalesced += r.coalescedCount()
 	}

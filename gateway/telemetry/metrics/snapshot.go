@@ -47,6 +47,7 @@ var (
 	transitions    = family("rule_transitions_total", "Changes of rule instances since the gateway started.")
 	commits        = family("journal_commits_total", "Transactions written to disk since the gateway started.")
 	commitFailures = family("journal_commit_failures_total", "Transactions the disk refused since the gateway started.")
+	noticesLost    = family("notices_lost_total", "Notices that nobody will be sent: more waited for their receiver than memory holds while the disk failed. Since the gateway started.")
 	rowsLost       = family("journal_rows_lost_total", "Journal rows given up because the disk failed for too long, since the gateway started.")
 	snapshotTime   = family("snapshot_timestamp_seconds", "When the loop last showed its state, in seconds since 1970.")
 	ownFaults      = family("gateway_faults", "Parts of the gateway itself that do not work right now.")
@@ -215,6 +216,7 @@ func collectLoop(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
 	counter(ch, commits, float64(s.Stats.Commits))
 	counter(ch, commitFailures, float64(s.Stats.CommitFailures))
 	counter(ch, rowsLost, float64(s.Stats.Lost))
+	counter(ch, noticesLost, float64(s.Stats.Unsent))
 	gauge(ch, snapshotTime, float64(s.At)/1000)
 	gauge(ch, ownFaults, float64(len(s.Degraded)))
 }
