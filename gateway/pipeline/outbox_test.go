@@ -57,10 +57,8 @@ func TestEveryNoticeIsSentWrittenOrCounted(t *testing.T) {
 		}
 		d.breaks(nil)
 		time.Sleep(20 * retryEvery)
-		for _, c := range d.changes {
-			for _, x := range c.Notices {
-				reached[x.Key] = true
-			}
+		for _, key := range d.notices() {
+			reached[key] = true
 		}
 		if lost := r.outbox.lost.Load(); lost == 0 || int(lost) != n-len(reached) {
 			t.Errorf("%d notices are neither held nor written, %d are counted as lost", n-len(reached), lost)

@@ -73,6 +73,18 @@ func (d *disk) kinds() (kinds []string) {
 	return kinds
 }
 
+// notices returns the keys of the notices that were written.
+func (d *disk) notices() (keys []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.changes {
+		for _, n := range c.Notices {
+			keys = append(keys, n.Key)
+		}
+	}
+	return keys
+}
+
 func say(kind string, notices ...notify.Notice) *step {
 	return &step{change: store.Change{At: 1, Entries: []store.Entry{{Kind: kind}}, Notices: notices}, answers: []answer{make(answer, 1)}}
 }
