@@ -60,6 +60,8 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"a profile that is not there", []string{"profile", "test", "nowhere.yaml"}, 1, "", "nowhere.yaml"},
 		{"a register table", []string{"profile", "import", "../../drivers/testdata/meter-zh.csv", "--class", "electric_meter"}, 0, "profile: meter-zh", "7 points, 9 things to look at"},
 		{"a register table that is none", []string{"profile", "import", twelve}, 1, "", "twelve.yaml: no line names the columns"},
+		{"a journal that is not there", []string{"journal", "verify", "--data", "testdata"}, 1, "", "testdata holds no database"},
+		{"no journal", []string{"journal", "verify"}, 2, "", "say which journal"},
 		{"an unknown part of a command", []string{"profile", "guess"}, 2, "", `unknown command "guess"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,6 +60,9 @@ type App struct {
 	listen   func(network, addr string) (net.Listener, error)
 }
 
+// Database is the name of the database in the data directory.
+const Database = "intact.db"
+
 // New opens the store, restores the state in it and builds every part. Nothing
 // runs until Start; if New fails, nothing is left open.
 func New(o Options) (_ *App, err error) {
@@ -75,7 +78,7 @@ func New(o Options) (_ *App, err error) {
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	a.db, err = store.Open(filepath.Join(o.Data, "intact.db"), store.Options{})
+	a.db, err = store.Open(filepath.Join(o.Data, Database), store.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,14 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -79,24 +84,55 @@ func addField(h hash.Hash, s string) {
 	_, _ = fmt.Fprintf(h, "%d:%s", len(s), s)
 }
 
+// Record is the journal of a database, to read.
+type Record struct {
+	read *sql.DB // a few connections, which cannot write
+}
+
+// OpenRecord opens the journal of the database at path, which a gateway may be
+// writing meanwhile, and nothing can be changed through. The errors are ErrCorrupt
+// and those of the file system.
+func OpenRecord(path string) (*Record, error) {
+	r, err := openRecord(path)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, explain(err))
+	}
+	return r, nil
+}
+
+func openRecord(path string) (*Record, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	read, err := connect(path, 1, url.Values{"mode": {"ro"}})
+	return &Record{read: read}, err
+}
+
+// Close closes the database.
+func (r *Record) Close() error { return r.read.Close() }
+
 // Journal returns the entries after number after, at most limit, in order.
-func (db *DB) Journal(ctx context.Context, after int64, limit int) ([]Entry, error) {
-	return journalTable.read(ctx, db.read, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+func (r *Record) Journal(ctx context.Context, after int64, limit int) ([]Entry, error) {
+	return journalTable.read(ctx, r.read, "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
 }
 
 // Verify reads the journal up to the entry that is the last one now and returns
 // how many rows it has found in order. If one was altered, taken out or put in,
 // the error is ErrAltered and names the first row that does not fit.
-func (db *DB) Verify(ctx context.Context) (rows int64, err error) {
+func (r *Record) Verify(ctx context.Context) (rows int64, err error) {
 	var end head
 	var newest int64
-	row := db.read.QueryRowContext(ctx, "SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM journal) FROM heartbeat WHERE id = 1")
+	row := r.read.QueryRowContext(ctx, "SELECT seq, hash, (SELECT coalesce(max(seq), 0) FROM journal) FROM heartbeat WHERE id = 1")
 	if err := row.Scan(&end.seq, &end.hash, &newest); err != nil {
 		return 0, fmt.Errorf("read heartbeat: %w", explain(err))
 	}
 	var at head
 	for at.seq < end.seq {
-		batch, err := db.Journal(ctx, at.seq, int(min(verifyBatch, end.seq-at.seq)))
+		batch, err := r.Journal(ctx, at.seq, int(min(verifyBatch, end.seq-at.seq)))
 		if err != nil {
 			return at.seq, err
 		}
@@ -117,6 +153,33 @@ func (db *DB) Verify(ctx context.Context) (rows int64, err error) {
 		return at.seq, altered(end.seq+1, "put in behind the row that was written last")
 	}
 	return at.seq, nil
+}
+
+// VerifyLines reads journal entries as JSON, one a line, and returns the first and
+// the last of those in order. The first is taken as it is unless it is row 1:
+// what its hash is chained to is not there. If a row does not fit behind the one
+// before it, the error is ErrAltered and names it. That rows are missing at the
+// end cannot be seen here; the hash of the last one tells it to whoever compares
+// it with the gateway's.
+func VerifyLines(lines io.Reader) (first, last Entry, err error) {
+	in := json.NewDecoder(lines)
+	for n := 1; ; n++ {
+		var e Entry
+		if err := in.Decode(&e); errors.Is(err, io.EOF) {
+			return first, last, nil
+		} else if err != nil {
+			return first, last, fmt.Errorf("line %d: not a row of a journal: %w", n, err)
+		}
+		switch at := (head{seq: last.Seq, last: last.At, hash: last.Hash}); {
+		case n == 1 && e.Seq != 1:
+			first = e
+		case at.fault(e) != "":
+			return first, last, fmt.Errorf("line %d: %w", n, altered(at.seq+1, at.fault(e)))
+		case n == 1:
+			first = e
+		}
+		last = e
+	}
 }
 
 func altered(seq int64, fault string) error {

@@ -58,9 +58,9 @@ type Options struct {
 
 // DB is an open database. Its methods may be called concurrently.
 type DB struct {
+	Record
 	lock  *os.File
 	write *sql.DB // one connection
-	read  *sql.DB // a few, which cannot write
 	put   statements
 }
 
