@@ -118,6 +118,11 @@ func (t Tally) Percent() string { return percent(t.Up, t.Required()) }
 // percent as Percent; "" if there is none.
 func (t Tally) Coverage() string { return percent(t.Required(), t.Required()+t.Unknown) }
 
+// Sufficient reports whether at least 90 % of the time that should be known is.
+func (t Tally) Sufficient() bool {
+	return t.Required() > 0 && 10*t.Required() >= 9*(t.Required()+t.Unknown)
+}
+
 // percent returns part/whole in hundredths of a percent, cut. The product needs
 // 128 bits: a thousand facilities over ten years overflow 64.
 func percent(part, whole int64) string {

@@ -38,25 +38,25 @@ func ratesOf(snap *pipeline.Snapshot, w words) ratesView {
 	var v ratesView
 	kinds := []struct {
 		heading string
-		by      grouping
+		by      intact.Grouping
 	}{
-		{w.T("rate.class"), groupings["class"]},
-		{w.T("rate.building"), groupings["building"]},
+		{w.T("rate.class"), intact.ByClass},
+		{w.T("rate.building"), intact.ByBuilding},
 	}
 	for n, kind := range kinds {
-		today, allToday := addUp(snap.Site, snap.Today, kind.by)
-		month, allMonth := addUp(snap.Site, snap.Month, kind.by)
+		today, allToday := intact.Groups(snap.Site, snap.Today, kind.by)
+		month, allMonth := intact.Groups(snap.Site, snap.Month, kind.by)
 		if n == 0 {
-			v.Today, v.Month = rateOf(allToday.tally, w), rateOf(allMonth.tally, w)
+			v.Today, v.Month = rateOf(allToday.Tally, w), rateOf(allMonth.Tally, w)
 			v.Today.Label, v.Month.Label = w.T("rate.today"), w.T("rate.month")
 		}
 		for i := range today {
 			row := rateRow{
-				Name: today[i].name.In(w.lang), Facilities: today[i].facilities,
-				Today: rateOf(today[i].tally, w), Month: rateOf(month[i].tally, w),
+				Name: today[i].Name.In(w.lang), Facilities: today[i].Facilities,
+				Today: rateOf(today[i].Tally, w), Month: rateOf(month[i].Tally, w),
 			}
 			if n == 1 {
-				row.Name = buildingName(today[i].key, w)
+				row.Name = buildingName(today[i].Key, w)
 			}
 			if i == 0 {
 				row.Heading = kind.heading
@@ -74,10 +74,10 @@ func rateOf(t intact.Tally, w words) rateView {
 		return rateView{Text: w.T("rate.none"), State: "none", Verdict: w.T("rate.none"), Bar: "0"}
 	}
 	v := rateView{Text: t.Percent() + "%", State: "fail", Verdict: w.T("rate.fail"), Bar: barOf(t)}
-	if t.Pass(target) {
+	if t.Pass(intact.Target) {
 		v.State, v.Verdict = "pass", w.T("rate.pass")
 	}
-	if !sufficient(t) {
+	if !t.Sufficient() {
 		v.State += " thin"
 		v.Verdict = w.T("rate.thin")
 	}

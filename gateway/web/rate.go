@@ -2,17 +2,12 @@ package web
 
 import (
 	"cmp"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/intact"
 )
-
-// target is the intact rate that is asked for, in percent.
-const target = 98
 
 // rateJSON is the intact rate of one group of facilities. The rate is
 // 1 - down_ms/required_ms; the integers are exact, percent is cut to two
@@ -47,72 +42,28 @@ type intactJSON struct {
 	Next   *string    `json:"next"`
 }
 
-// group adds up the tallies of the facilities that are counted together.
-type group struct {
-	key        string
-	name       gateway.Text
-	facilities int
-	tally      intact.Tally
-}
-
-// view tells the sums of g. Without required time there is no rate: null, where
+// rateOfGroup tells the sums of g. Without required time there is no rate: null, where
 // a 0 or a 100 would be believed.
-func (g group) view() rateJSON {
-	t := g.tally
+func rateOfGroup(g intact.Group) rateJSON {
+	t := g.Tally
 	j := rateJSON{
-		Key: g.key, Name: g.name, Facilities: g.facilities,
+		Key: g.Key, Name: g.Name, Facilities: g.Facilities,
 		UpMS: t.Up, DownMS: t.Down, RequiredMS: t.Required(), UnknownMS: t.Unknown,
 		PlannedMS: t.Planned, ExcludedMS: t.Excluded, Faults: t.Faults,
-		NoData: t.Required() == 0, Sufficient: sufficient(t),
+		NoData: t.Required() == 0, Sufficient: t.Sufficient(),
 	}
 	if known, due := t.Required(), t.Required()+t.Unknown; due > 0 {
 		j.Coverage = new(float64(known) / float64(due))
 	}
 	if !j.NoData {
-		j.Percent, j.Pass = new(t.Percent()), new(t.Pass(target))
+		j.Percent, j.Pass = new(t.Percent()), new(t.Pass(intact.Target))
 	}
 	return j
 }
 
-// sufficient reports whether at least 90 % of the time that counts is known.
-func sufficient(t intact.Tally) bool {
-	return t.Required() > 0 && 10*t.Required() >= 9*(t.Required()+t.Unknown)
-}
-
-// grouping says which group a facility belongs to and what people call it.
-type grouping func(f *gateway.Facility) (key string, name gateway.Text)
-
 // groupings holds the ways in which the intact rate may be asked for.
-var groupings = map[string]grouping{
-	"facility": func(f *gateway.Facility) (string, gateway.Text) { return string(f.ID), f.Name },
-	"class":    func(f *gateway.Facility) (string, gateway.Text) { return string(f.Class), f.Class.Name() },
-	"building": func(f *gateway.Facility) (string, gateway.Text) {
-		return f.Building, gateway.Text{ZH: f.Building, EN: f.Building}
-	},
-}
-
-// addUp sums the tallies, given by facility index, by group in the order in
-// which the groups first occur, and over all. Facilities that are not counted
-// are left out.
-func addUp(site *gateway.Site, tallies []intact.Tally, by grouping) (groups []group, total group) {
-	at := make(map[string]int)
-	for i, f := range site.Facilities() {
-		if !f.Class.Counted() {
-			continue
-		}
-		key, name := by(&f)
-		n, ok := at[key]
-		if !ok {
-			n = len(groups)
-			at[key] = n
-			groups = append(groups, group{key: key, name: name})
-		}
-		groups[n].facilities++
-		groups[n].tally = groups[n].tally.Add(tallies[i])
-		total.facilities++
-		total.tally = total.tally.Add(tallies[i])
-	}
-	return groups, total
+var groupings = map[string]intact.Grouping{
+	"facility": intact.ByFacility, "class": intact.ByClass, "building": intact.ByBuilding,
 }
 
 // intactRate counts from the events in the store, so that any window can be
@@ -142,30 +93,15 @@ func (s *server) intactRate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, total := addUp(site, account(site, events, from, to), grouped)
+	groups, total := intact.Groups(site, intact.Accounts(site, events, from, to), grouped)
 	answer := intactJSON{
-		From: from.In(site.Location), To: to.In(site.Location), By: by, Target: target,
-		Items: make([]rateJSON, 0, len(groups)), Total: total.view(),
+		From: from.In(site.Location), To: to.In(site.Location), By: by, Target: intact.Target,
+		Items: make([]rateJSON, 0, len(groups)), Total: rateOfGroup(total),
 	}
 	for _, g := range groups {
-		answer.Items = append(answer.Items, g.view())
+		answer.Items = append(answer.Items, rateOfGroup(g))
 	}
 	return answer, nil
-}
-
-// account tallies the events of all facilities, by facility index.
-func account(site *gateway.Site, events []intact.Event, from, to gateway.Instant) []intact.Tally {
-	byFacility := make(map[int][]intact.Event)
-	for _, ev := range events {
-		if i := site.FacilityIndex(ev.Facility); i >= 0 {
-			byFacility[i] = append(byFacility[i], ev)
-		}
-	}
-	tallies := make([]intact.Tally, len(site.Facilities()))
-	for _, i := range slices.Sorted(maps.Keys(byFacility)) {
-		tallies[i] = intact.Account(byFacility[i], from, to)
-	}
-	return tallies
 }
 
 // boundary reads one end of a window: a moment, or a day in the site's zone,
