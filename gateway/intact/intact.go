@@ -11,6 +11,7 @@ package intact
 
 import (
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 	"time"
@@ -52,20 +53,44 @@ func (c *Class) UnmarshalText(b []byte) error {
 // their place: those are of a time that had not come, by a clock that was ahead.
 func Account(events []Event, from, to gateway.Instant) Tally {
 	var t Tally
-	end, next := to, Event{Effective: to}
-	for _, e := range slices.Backward(events) {
-		if e.Effective > end {
-			continue
-		}
-		if fails(e.Class, next.Class) && next.Effective >= from && next.Effective < to {
+	for s := range Spans(events, from, to) {
+		if s.Fault {
 			t.Faults++
 		}
-		if d := int64(end - max(e.Effective, from)); d > 0 {
-			t.count(e.Class, d)
-		}
-		end, next = e.Effective, e
+		t.count(s.Class, int64(s.To-s.From))
 	}
 	return t
+}
+
+// Span is the time of a window for which one event is in force.
+type Span struct {
+	Event
+	From, To gateway.Instant
+	Fault    bool // the facility was up before, and is down from within the window on
+}
+
+// Spans returns what Account adds up, the newest first. The span of a fault may
+// be empty.
+func Spans(events []Event, from, to gateway.Instant) iter.Seq[Span] {
+	return func(yield func(Span) bool) {
+		end, next := to, Span{}
+		// give passes next on, now that the class of time before it is known.
+		give := func(before Class) bool {
+			next.Fault = fails(before, next.Class) && next.Effective >= from && next.Effective < to
+			return next.To <= next.From && !next.Fault || yield(next)
+		}
+		for _, e := range slices.Backward(events) {
+			if e.Effective > end {
+				continue
+			}
+			if !give(e.Class) {
+				return
+			}
+			next = Span{Event: e, From: max(e.Effective, from), To: max(end, from)}
+			end = e.Effective
+		}
+		give(next.Class)
+	}
 }
 
 // fails reports whether it is a fault that one class of time follows another. A
