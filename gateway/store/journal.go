@@ -10,9 +10,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -83,37 +80,6 @@ func (e *Entry) chain(before string) string {
 func addField(h hash.Hash, s string) {
 	_, _ = fmt.Fprintf(h, "%d:%s", len(s), s)
 }
-
-// Record is the journal of a database, to read.
-type Record struct {
-	read *sql.DB // a few connections, which cannot write
-}
-
-// OpenRecord opens the journal of the database at path, which a gateway may be
-// writing meanwhile, and nothing can be changed through. The errors are ErrCorrupt
-// and those of the file system.
-func OpenRecord(path string) (*Record, error) {
-	r, err := openRecord(path)
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, explain(err))
-	}
-	return r, nil
-}
-
-func openRecord(path string) (*Record, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	read, err := connect(path, 1, url.Values{"mode": {"ro"}})
-	return &Record{read: read}, err
-}
-
-// Close closes the database.
-func (r *Record) Close() error { return r.read.Close() }
 
 // Journal returns the entries after number after, at most limit, in order.
 func (r *Record) Journal(ctx context.Context, after int64, limit int) ([]Entry, error) {

@@ -88,8 +88,8 @@ func splitNumber(number string) (day string, n int, ok bool) {
 // States returns the events of a facility, or of all for "", in the order in
 // which they were recorded: those in force just before from, and those that took
 // effect from then on and before to.
-func (db *DB) States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error) {
-	return stateTable.read(ctx, db.read, `WHERE (?1 = '' OR facility = ?1) AND effective >= ?2 AND effective < ?3
+func (r *Record) States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error) {
+	return stateTable.read(ctx, r.read, `WHERE (?1 = '' OR facility = ?1) AND effective >= ?2 AND effective < ?3
 		OR id IN (SELECT max(id) FROM state_event WHERE (?1 = '' OR facility = ?1) AND effective < ?2 GROUP BY facility)
 		ORDER BY id`, facility, from, to)
 }
@@ -105,16 +105,16 @@ type Query struct {
 const openTicket = "state NOT IN ('closed', 'cancelled')"
 
 // Alerts returns the alerts that q asks for.
-func (db *DB) Alerts(ctx context.Context, q Query) ([]alerts.Alert, error) {
-	return find(ctx, db, alertTable, q, "closed = 0")
+func (r *Record) Alerts(ctx context.Context, q Query) ([]alerts.Alert, error) {
+	return find(ctx, r, alertTable, q, "closed = 0")
 }
 
 // Tickets returns the tickets that q asks for.
-func (db *DB) Tickets(ctx context.Context, q Query) ([]tickets.Ticket, error) {
-	return find(ctx, db, ticketTable, q, openTicket)
+func (r *Record) Tickets(ctx context.Context, q Query) ([]tickets.Ticket, error) {
+	return find(ctx, r, ticketTable, q, openTicket)
 }
 
-func find[T any](ctx context.Context, db *DB, t table[T], q Query, open string) ([]T, error) {
+func find[T any](ctx context.Context, r *Record, t table[T], q Query, open string) ([]T, error) {
 	where := "WHERE id > ?"
 	switch q.State {
 	case "open":
@@ -125,5 +125,16 @@ func find[T any](ctx context.Context, db *DB, t table[T], q Query, open string) 
 	default:
 		return nil, fmt.Errorf("read %s: unknown state %q: want open, closed or all", t.name, q.State)
 	}
-	return t.read(ctx, db.read, where+" ORDER BY id LIMIT ?", q.After, q.Limit)
+	return t.read(ctx, r.read, where+" ORDER BY id LIMIT ?", q.After, q.Limit)
+}
+
+// AlertsIn returns the alerts that were raised from from on and before to, by id.
+func (r *Record) AlertsIn(ctx context.Context, from, to gateway.Instant) ([]alerts.Alert, error) {
+	return alertTable.read(ctx, r.read, "WHERE raised >= ? AND raised < ? ORDER BY id", from, to)
+}
+
+// TicketsIn returns the tickets that were open at any time from from on and
+// before to, by id.
+func (r *Record) TicketsIn(ctx context.Context, from, to gateway.Instant) ([]tickets.Ticket, error) {
+	return ticketTable.read(ctx, r.read, "WHERE opened < ?2 AND (ended = 0 OR ended >= ?1) ORDER BY id", from, to)
 }

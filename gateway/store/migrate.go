@@ -16,18 +16,11 @@ var migrations embed.FS
 // the version they lead to, 001 onwards without gaps, and each runs whole or
 // not at all. SQLite keeps the version in the file, as user_version.
 func migrate(db *sql.DB) error {
-	files, err := fs.Glob(migrations, "migrations/*.sql") // in order of name
+	have, err := version(db)
 	if err != nil {
 		return err
 	}
-	var have int
-	if err := db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
-		return err
-	}
-	if have > len(files) {
-		return fmt.Errorf("%w (form %d, this one knows %d); install the newer version again", ErrNewer, have, len(files))
-	}
-	for i, name := range files[have:] {
+	for i, name := range forms()[have:] {
 		text, err := fs.ReadFile(migrations, name)
 		if err != nil {
 			return err
@@ -37,6 +30,27 @@ func migrate(db *sql.DB) error {
 		}
 	}
 	return nil
+}
+
+// forms returns the names of the migration files in their order.
+func forms() []string {
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is wrong
+	}
+	return files
+}
+
+// version returns the form of the database, or ErrNewer if this program does not
+// know it.
+func version(db *sql.DB) (have int, err error) {
+	if err := db.QueryRow("PRAGMA user_version").Scan(&have); err != nil {
+		return 0, err
+	}
+	if known := len(forms()); have > known {
+		return 0, fmt.Errorf("%w (form %d, this one knows %d); install the newer version again", ErrNewer, have, known)
+	}
+	return have, nil
 }
 
 func runMigration(db *sql.DB, text string, version int) error {
