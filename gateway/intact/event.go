@@ -31,6 +31,10 @@ type Event struct {
 // Tally is how long, in milliseconds, a facility or a set of them spent in each
 // class within a window.
 type Tally struct {
-	Up, Down, Planned, Unknown, Excluded int64
-	Faults                               int64 // times it went from up to down
+	Up       int64 `json:"up_ms"`
+	Down     int64 `json:"down_ms"`
+	Planned  int64 `json:"planned_ms"`
+	Unknown  int64 `json:"unknown_ms"`
+	Excluded int64 `json:"excluded_ms"`
+	Faults   int64 `json:"faults"` // times it went from up to down
 }

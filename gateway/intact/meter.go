@@ -19,8 +19,12 @@ const (
 	checkEvery   = time.Second
 )
 
-// inService is the cause of a facility's first event.
-const inService = "in service"
+// Causes of events that are no rules.
+const (
+	inService     = "in service" // of a facility's first event
+	SilentTooLong = "silent for 24 h"
+	OpenAlert     = "open alert" // one that a restart found, but not the event it had made
+)
 
 // Meter keeps for each facility what it counts as. It belongs to one goroutine
 // and reads no clock. It keeps sums, not events: what it needs of memory and of
@@ -129,7 +133,7 @@ func (f *facility) resume(dst []Event, now gateway.Instant) []Event {
 // have reached the disk.
 func (f *facility) obey(dst []Event, now gateway.Instant) []Event {
 	if from, ok := f.faults.first(); ok {
-		return f.become(dst, Down, from, now, "open alert")
+		return f.become(dst, Down, from, now, OpenAlert)
 	}
 	if from, ok := f.blind.first(); ok && f.Last.Class.up() {
 		return f.become(dst, Unknown, from, now, alerts.Blind)
@@ -339,7 +343,7 @@ func (f *facility) checkSilence(dst []Event, now gateway.Instant) []Event {
 	}
 	if last := f.Last; f.lifeSafety && last.Class == Unknown && f.backAt.IsZero() {
 		if from := last.Effective.Add(silenceLimit); now >= from {
-			dst = f.become(dst, Down, from, now, "silent for 24 h")
+			dst = f.become(dst, Down, from, now, SilentTooLong)
 		}
 	}
 	return dst

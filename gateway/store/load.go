@@ -128,9 +128,10 @@ func find[T any](ctx context.Context, r *Record, t table[T], q Query, open strin
 	return t.read(ctx, r.read, where+" ORDER BY id LIMIT ?", q.After, q.Limit)
 }
 
-// AlertsIn returns the alerts that were raised from from on and before to, by id.
+// AlertsIn returns the alerts that were open at any time from from on and before
+// to, by id.
 func (r *Record) AlertsIn(ctx context.Context, from, to gateway.Instant) ([]alerts.Alert, error) {
-	return alertTable.read(ctx, r.read, "WHERE raised >= ? AND raised < ? ORDER BY id", from, to)
+	return alertTable.read(ctx, r.read, "WHERE raised < ?2 AND (closed = 0 OR closed >= ?1) ORDER BY id", from, to)
 }
 
 // TicketsIn returns the tickets that were open at any time from from on and

@@ -281,22 +281,22 @@ func TestListsAreReadInParts(t *testing.T) {
 	}
 }
 
-// TestAWindowFindsWhatTouchesIt: an alert belongs to the window it was raised in,
-// a ticket to every one in which it was open.
+// TestAWindowFindsWhatTouchesIt: alerts and tickets belong to every window in
+// which they were open.
 func TestAWindowFindsWhatTouchesIt(t *testing.T) {
 	db, _ := fresh(t)
 	const hour = gateway.Instant(3_600_000)
 	from, to := morning, morning+hour
 	commit(t, db, store.Change{
-		Alerts: []alerts.Alert{{ID: 1, Raised: from - 1}, {ID: 2, Raised: from}, {ID: 3, Raised: to - 1}, {ID: 4, Raised: to}},
+		Alerts: []alerts.Alert{{ID: 1, Raised: from - hour, Closed: from - 1}, {ID: 2, Raised: from - hour}, {ID: 3, Raised: to - 1, Closed: to}, {ID: 4, Raised: to}},
 		Tickets: []tickets.Ticket{
 			{ID: 1, Facility: "a", Opened: from - hour, Ended: from - 1, State: tickets.Closed}, {ID: 2, Facility: "a", Opened: from - hour, Ended: from, State: tickets.Closed},
 			{ID: 3, Facility: "b", Opened: from - hour, State: tickets.New}, {ID: 4, Facility: "c", Opened: to - 1, State: tickets.New}, {ID: 5, Facility: "d", Opened: to, State: tickets.New},
 		},
 	})
-	raised, err := db.AlertsIn(t.Context(), from, to)
-	if err != nil || len(raised) != 2 || raised[0].ID != 2 || raised[1].ID != 3 {
-		t.Errorf("alerts %v, %v", raised, err)
+	active, err := db.AlertsIn(t.Context(), from, to)
+	if err != nil || len(active) != 2 || active[0].ID != 2 || active[1].ID != 3 {
+		t.Errorf("alerts %v, %v", active, err)
 	}
 	var ids []tickets.ID
 	open, err := db.TicketsIn(t.Context(), from, to)
