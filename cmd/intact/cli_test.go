@@ -61,6 +61,8 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"a register table", []string{"profile", "import", "../../drivers/testdata/meter-zh.csv", "--class", "electric_meter"}, 0, "profile: meter-zh", "7 points, 9 things to look at"},
 		{"a register table that is none", []string{"profile", "import", twelve}, 1, "", "twelve.yaml: no line names the columns"},
 		{"a journal that is not there", []string{"journal", "verify", "--data", "testdata"}, 1, "", "testdata holds no database"},
+		{"a month that is none", []string{"report", "--config", twelve, "--month", "November"}, 2, "", "write it as 2026-11"},
+		{"a report in no form", []string{"report", "--config", twelve, "--format", "pdf"}, 2, "", "html, csv or json"},
 		{"no journal", []string{"journal", "verify"}, 2, "", "say which journal"},
 		{"an unknown part of a command", []string{"profile", "guess"}, 2, "", `unknown command "guess"`},
 	} {

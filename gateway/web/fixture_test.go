@@ -241,6 +241,14 @@ func (h *history) States(_ context.Context, _ gateway.FacilityID, _, _ gateway.I
 	return h.states, h.err
 }
 
+func (h *history) AlertsIn(context.Context, gateway.Instant, gateway.Instant) ([]alerts.Alert, error) {
+	return h.alerts, h.err
+}
+
+func (h *history) TicketsIn(context.Context, gateway.Instant, gateway.Instant) ([]tickets.Ticket, error) {
+	return h.tickets, h.err
+}
+
 // gatewayAt is a handler over a busy desk at noon, with what stands behind it.
 type gatewayAt struct {
 	*desk

@@ -12,6 +12,7 @@ import (
 type ratesView struct {
 	Today, Month rateView
 	Rows         []rateRow
+	Reports      []string // months whose reports there may be, such as 2026-11: this one and the one before
 }
 
 // rateRow is one class or one building.
@@ -35,7 +36,11 @@ type rateView struct {
 // ratesOf makes the table: first the classes, then the buildings, each in the
 // order of the site file.
 func ratesOf(snap *pipeline.Snapshot, w words) ratesView {
-	var v ratesView
+	month := intact.MonthStart(snap.At, snap.Site.Location)
+	v := ratesView{Reports: []string{
+		month.In(snap.Site.Location).Format("2006-01"),
+		(month - 1).In(snap.Site.Location).Format("2006-01"),
+	}}
 	kinds := []struct {
 		heading string
 		by      intact.Grouping

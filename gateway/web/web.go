@@ -30,9 +30,8 @@ import (
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
-	"github.com/intact-gateway/intact/gateway"
-	"github.com/intact-gateway/intact/gateway/intact"
 	"github.com/intact-gateway/intact/gateway/pipeline"
+	"github.com/intact-gateway/intact/gateway/report"
 	"github.com/intact-gateway/intact/gateway/store"
 )
 
@@ -54,9 +53,7 @@ type History interface {
 	Journal(ctx context.Context, after int64, limit int) ([]store.Entry, error)
 	Alerts(ctx context.Context, q store.Query) ([]alerts.Alert, error)
 	Tickets(ctx context.Context, q store.Query) ([]tickets.Ticket, error)
-	// States returns the events of one facility, or of all for "", from the
-	// event in force at from up to to.
-	States(ctx context.Context, facility gateway.FacilityID, from, to gateway.Instant) ([]intact.Event, error)
+	report.Source
 }
 
 // Options are what the handler is told from outside; the zero value works.
@@ -113,6 +110,7 @@ func (s *server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.overview)
 	mux.HandleFunc("GET /facilities/{id}/points", s.facilityPoints)
+	mux.HandleFunc("GET /reports/{month}", s.reportPage)
 	mux.HandleFunc("POST /name", s.nameForm)
 	mux.HandleFunc("POST /alerts/{id}/ack", s.ackForm)
 	mux.HandleFunc("POST /alerts/{id}/reset", s.resetForm)
@@ -132,6 +130,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/{event}", s.api(s.moveTicket))
 	mux.HandleFunc("GET /api/v1/intact", s.api(s.intactRate))
+	mux.HandleFunc("GET /api/v1/reports/{month}", s.reportTable)
 	mux.HandleFunc("GET /api/v1/journal", s.journal)
 	mux.HandleFunc("GET /api/v1/stream", s.stream)
 

@@ -132,6 +132,7 @@ var catalogue = map[string]gateway.Text{
 	"rate.fail":     {ZH: "未达标", EN: "below target"},
 	"rate.thin":     {ZH: "数据不足", EN: "too little data"},
 	"rate.scale":    {ZH: "刻度 90–100%，竖线为目标 98%；* 表示数据不足", EN: "Scale 90–100 %, the line is the target of 98 %; * too little data"},
+	"rate.reports":  {ZH: "月报", EN: "Monthly report"},
 	"rate.more":     {ZH: "全部类别与楼栋", EN: "All classes and buildings"},
 	"rate.group":    {ZH: "范围", EN: "Group"},
 

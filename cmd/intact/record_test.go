@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// TestJournalOnTheCommandLine reads the journal beside the gateway that writes
-// it, after it was killed, and from the file that went to the auditor.
-func TestJournalOnTheCommandLine(t *testing.T) {
+// TestTheRecordOnTheCommandLine reads the journal beside the gateway that writes
+// it, after it was killed, and from the file that went to the auditor; and the
+// report of the month.
+func TestTheRecordOnTheCommandLine(t *testing.T) {
 	dir := t.TempDir()
 	config, data, file := filepath.Join(dir, "site.yaml"), filepath.Join(dir, "data"), filepath.Join(dir, "journal.ndjson")
 	write(t, config, `
@@ -49,6 +50,10 @@ facilities: [{id: lift-1, profile: generic-lift-io, bus: plc, unit: 1}]
 	}
 	if !strings.Contains(table, ",lift-1,'=1+1,") {
 		t.Errorf("what a person typed is a formula:\n%s", table)
+	}
+	report, stderr, code := call(t, "report", "--config", config, "--data", data, "--format", "json")
+	if code != 0 || !strings.Contains(report, `"ticket":"WX`) || !strings.Contains(report, `"by_facility":[{"key":"lift-1"`) {
+		t.Errorf("the report of the month: exit %d\n%s%s", code, report, stderr)
 	}
 	before, err := os.ReadFile(filepath.Join(data, "intact.db"))
 	if err != nil {
