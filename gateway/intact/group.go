@@ -51,18 +51,27 @@ func Groups(site *gateway.Site, tallies []Tally, by Grouping) (groups []Group, t
 	return groups, total
 }
 
-// Accounts is Account of every facility of the site, by facility index. Events of
-// other facilities are left out.
-func Accounts(site *gateway.Site, events []Event, from, to gateway.Instant) []Tally {
-	of := make([][]Event, len(site.Facilities()))
+// Log is the events of every facility of a site, by facility index, each in the
+// order in which they were recorded.
+type Log [][]Event
+
+// NewLog sorts events by their facility. Those of facilities that the site does
+// not have are left out.
+func NewLog(site *gateway.Site, events []Event) Log {
+	log := make(Log, len(site.Facilities()))
 	for _, e := range events {
 		if i := site.FacilityIndex(e.Facility); i >= 0 {
-			of[i] = append(of[i], e)
+			log[i] = append(log[i], e)
 		}
 	}
-	tallies := make([]Tally, len(of))
-	for i := range of {
-		tallies[i] = Account(of[i], from, to)
+	return log
+}
+
+// Tallies is Account of every facility.
+func (l Log) Tallies(from, to gateway.Instant) []Tally {
+	tallies := make([]Tally, len(l))
+	for i := range l {
+		tallies[i] = Account(l[i], from, to)
 	}
 	return tallies
 }

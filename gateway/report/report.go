@@ -130,8 +130,9 @@ func New(ctx context.Context, site *gateway.Site, from Source, month, now gatewa
 	if err != nil {
 		return nil, err
 	}
-	r.countTime(site, events, start, to, end)
-	r.countCauses(site, events, known, start, to)
+	log := intact.NewLog(site, events)
+	r.countTime(site, log, start, to, end)
+	r.countCauses(site, log, known, start, to)
 	r.countAlarms(site, slices.DeleteFunc(known, func(a alerts.Alert) bool { return a.Raised < start }))
 	r.countClocks(site, jobs, start, to)
 	r.listJobs(site, jobs, start, to)
@@ -152,7 +153,7 @@ func (r *Report) countBefore(ctx context.Context, site *gateway.Site, from Sourc
 	if err != nil {
 		return err
 	}
-	_, total := intact.Groups(site, intact.Accounts(site, events, before, start), intact.ByClass)
+	_, total := intact.Groups(site, intact.NewLog(site, events).Tallies(before, start), intact.ByClass)
 	r.Before = rateOf(total)
 	return nil
 }
@@ -176,8 +177,8 @@ func rateOf(g intact.Group) Rate {
 }
 
 // countTime counts the month by class, building, facility and day.
-func (r *Report) countTime(site *gateway.Site, events []intact.Event, start, to, end gateway.Instant) {
-	tallies := intact.Accounts(site, events, start, to)
+func (r *Report) countTime(site *gateway.Site, log intact.Log, start, to, end gateway.Instant) {
+	tallies := log.Tallies(start, to)
 	by := func(g intact.Grouping) []Rate {
 		groups, total := intact.Groups(site, tallies, g)
 		r.Total = rateOf(total)
@@ -195,7 +196,7 @@ func (r *Report) countTime(site *gateway.Site, events []intact.Event, start, to,
 	r.Days = []Day{}
 	for day := start; day < to; {
 		next := dayAfter(day, site.Location)
-		_, total := intact.Groups(site, intact.Accounts(site, events, day, min(next, to)), intact.ByClass)
+		_, total := intact.Groups(site, log.Tallies(day, min(next, to)), intact.ByClass)
 		r.Days = append(r.Days, Day{Date: day.In(site.Location).Format(time.DateOnly), Rate: rateOf(total)})
 		day = next
 	}
@@ -214,22 +215,18 @@ var otherCauses = map[string]gateway.Text{
 }
 
 // countCauses adds the down time up by what it began with.
-func (r *Report) countCauses(site *gateway.Site, events []intact.Event, known []alerts.Alert, start, to gateway.Instant) {
+func (r *Report) countCauses(site *gateway.Site, log intact.Log, known []alerts.Alert, start, to gateway.Instant) {
 	titles := maps.Clone(otherCauses)
 	for _, a := range known {
 		titles[a.Rule] = a.Title
 	}
-	of := make(map[gateway.FacilityID][]intact.Event)
-	for _, e := range events {
-		of[e.Facility] = append(of[e.Facility], e)
-	}
 	causes := make(map[string]*Cause)
-	for _, f := range site.Facilities() {
+	for i, f := range site.Facilities() {
 		if !f.Class.Counted() {
 			continue
 		}
 		newest := true
-		for s := range intact.Spans(of[f.ID], start, to) {
+		for s := range intact.Spans(log[i], start, to) {
 			if s.Class == intact.Down {
 				c := causes[s.Cause]
 				if c == nil {

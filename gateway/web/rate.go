@@ -93,7 +93,7 @@ func (s *server) intactRate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, total := intact.Groups(site, intact.Accounts(site, events, from, to), grouped)
+	groups, total := intact.Groups(site, intact.NewLog(site, events).Tallies(from, to), grouped)
 	answer := intactJSON{
 		From: from.In(site.Location), To: to.In(site.Location), By: by, Target: intact.Target,
 		Items: make([]rateJSON, 0, len(groups)), Total: rateOfGroup(total),
