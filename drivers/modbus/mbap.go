@@ -134,8 +134,8 @@ func frameSize(b []byte) (int, error) {
 }
 
 // check says whether the whole frame answers the request, a read of one of the
-// four tables. It returns nil only for data of exactly the length that was
-// asked for, or for an exception.
+// four tables or of what the device is. It returns nil only for data of exactly
+// the length that was asked for, for a whole identification, or for an exception.
 func check(request, frame []byte) error {
 	want, got := binary.BigEndian.Uint16(request), binary.BigEndian.Uint16(frame)
 	if age := int16(want - got); age > 0 {
@@ -149,6 +149,9 @@ func check(request, frame []byte) error {
 	function, payload := request[7], frame[8:]
 	switch frame[7] {
 	case function:
+		if function == identify {
+			return checkIdentity(payload)
+		}
 		return checkData(Table(function), int(binary.BigEndian.Uint16(request[10:])), payload)
 	case function | exceptionBit:
 		if len(payload) != 1 || payload[0] == 0 {

@@ -70,7 +70,7 @@ func (*rtu) packager(unit byte) modbus.Packager {
 
 func (r *rtu) exchange(l *line, q question) ([]byte, error) {
 	r.debts = slices.DeleteFunc(r.debts, func(d debt) bool { return time.Now().After(d.until) })
-	for r.owes(q.request, answerSize(q.request)) {
+	for q.request[1] != identify && r.owes(q.request, answerSize(q.request)) {
 		marker := q
 		marker.request = r.marker(q.request)
 		if _, err := r.ask(l, marker); err != nil {
@@ -165,15 +165,15 @@ func (r *rtu) try(l *line, q question) (answer []byte, open bool, err error) {
 
 // hearEcho takes in what the port hears of its own request.
 func (r *rtu) hearEcho(l *line, request []byte) error {
-	for l.filled < rtuRequest {
+	for l.filled < len(request) {
 		if err := l.receive(); err != nil {
 			return err
 		}
 	}
-	if b := l.buf[:rtuRequest]; !bytes.Equal(b, request) {
+	if b := l.buf[:len(request)]; !bytes.Equal(b, request) {
 		return fmt.Errorf("%w: the port heard % x while it sent % x", errFrame, b, request)
 	}
-	l.taken = rtuRequest
+	l.taken = len(request)
 	l.forget()
 	return nil
 }
@@ -200,11 +200,15 @@ func (r *rtu) find(request, b []byte) (answer []byte, end int, err error) {
 	for i := 0; i+rtuException <= len(b); i++ {
 		switch f := b[i:]; {
 		case f[0] != unit:
-		case len(f) >= rtuRequest && bytes.Equal(f[:rtuRequest], request):
-			return nil, i + rtuRequest, nil // an echo, which may look like an answer
+		case bytes.HasPrefix(f, request):
+			return nil, i + len(request), nil // an echo, which may look like an answer
 		case f[1] == function|exceptionBit && f[2] != 0:
 			if sealed(f[:rtuException]) {
 				return f[:rtuException], i + rtuException, nil
+			}
+		case f[1] == function && function == identify:
+			if size, err := identitySize(f[2:]); err == nil && size > 0 && len(f) >= size+4 && sealed(f[:size+4]) {
+				return f[:size+4], i + size + 4, nil
 			}
 		case f[1] == function:
 			whole := rtuOverhead + int(f[2])
@@ -340,8 +344,12 @@ func (r *rtu) marker(request []byte) []byte {
 	return m
 }
 
-// answerSize returns how many bytes of data a read asks for.
+// answerSize returns how many bytes of data a read asks for; of an identification
+// the most there may be.
 func answerSize(request []byte) int {
+	if request[1] == identify {
+		return maxFrame - headerSize - 2
+	}
 	count := int(binary.BigEndian.Uint16(request[4:]))
 	if Table(request[1]).Single() {
 		return (count + 7) / 8
