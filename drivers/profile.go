@@ -43,6 +43,7 @@ type Profile struct {
 	Points   []Point       `yaml:"points,keyed"`
 	Repeat   []Repeat      `yaml:"repeat,keyed"`
 	Sentinel []Sentinel    `yaml:"sentinel"`
+	Probe    *Probe        `yaml:"probe"` // how a device of the model is recognised
 
 	// MQTT.
 	ExpectEvery time.Duration `yaml:"expect_every"` // how often a message comes at the latest; a site may set it with expect:

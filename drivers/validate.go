@@ -55,6 +55,7 @@ func (p *Profile) Validate(report gateway.Report) {
 	full.Points, paths = p.expanded()
 	full.validatePoints(report, paths)
 	full.validateSentinels(report)
+	full.validateProbe(report)
 	whole := *p
 	whole.Without = nil
 	whole.Points, _ = whole.expanded()
