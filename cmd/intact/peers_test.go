@@ -104,7 +104,7 @@ type pymodbus struct {
 	stop func()
 }
 
-func startPymodbus(t *testing.T) *pymodbus {
+func startPymodbus(t *testing.T, words ...string) *pymodbus {
 	t.Helper()
 	python := need(t, "/usr/bin/python3", "python3-pymodbus")
 	if err := exec.Command(python, "-c", "import pymodbus").Run(); err != nil {
@@ -114,7 +114,7 @@ func startPymodbus(t *testing.T) *pymodbus {
 		t.Skip("pymodbus is missing: apt-get install python3-pymodbus")
 	}
 	p := &pymodbus{t: t, port: freePort(t)}
-	cmd := exec.Command(python, "testdata/pymodbus_server.py", fmt.Sprint(p.port))
+	cmd := exec.Command(python, append([]string{"testdata/pymodbus_server.py", fmt.Sprint(p.port)}, words...)...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
