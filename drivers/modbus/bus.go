@@ -185,16 +185,17 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 			owner = append(owner, state)
 		}
 	}
-	u.watches, u.demands = newWatches(u.fields), demandsOf(u.fields)
+	fields, was := arrange(u.fields)
+	u.fields, u.watches, u.demands = fields, newWatches(fields), demandsOf(fields)
 	u.values = make([]gateway.Sample, len(u.fields))
 	for i := range u.values {
 		u.values[i].Point = u.fields[i].Point
 	}
 	for _, r := range Plan(u.fields, maxRegs, maxGap) {
-		blk := &block{Request: r, cycle: b.cycle(r.Period)}
+		blk := &block{Request: r, cells: cellsOf(u.fields, &r), cycle: b.cycle(r.Period)}
 		for _, i := range r.Fields {
-			if !slices.Contains(blk.devices, owner[i]) {
-				blk.devices = append(blk.devices, owner[i])
+			if d := owner[was[i]]; !slices.Contains(blk.devices, d) {
+				blk.devices = append(blk.devices, d)
 			}
 		}
 		u.blocks = append(u.blocks, blk)
@@ -310,6 +311,10 @@ func (b *Bus) emitDue(ctx context.Context, u *unit, emit func([]gateway.Sample))
 		// nothing about the devices.
 		return
 	}
+	if samples := u.together(); samples != nil {
+		emit(samples)
+		return
+	}
 	b.batch = b.batch[:0]
 	for _, blk := range u.due {
 		for _, i := range blk.Fields {
@@ -327,33 +332,38 @@ func (b *Bus) emitDue(ctx context.Context, u *unit, emit func([]gateway.Sample))
 // request for its points has been answered since it was judged last, the line
 // if any device is. Where nothing was asked, nothing new is known.
 func (b *Bus) tellLinks(emit func([]gateway.Sample)) {
-	at := gateway.InstantOf(time.Now())
 	b.batch = b.batch[:0]
 	asked, answered := false, false
 	for _, d := range b.devices {
 		asked, answered = asked || d.asked, answered || d.answered
 		if d.due.due {
-			b.batch = d.link.append(b.batch, d.asked, d.answered, at)
+			b.batch = d.link.append(b.batch, d.asked, d.answered)
 			d.asked, d.answered = false, false
 		}
 	}
 	if b.linkDue.due {
-		b.batch = b.link.append(b.batch, asked, answered, at)
+		b.batch = b.link.append(b.batch, asked, answered)
 	}
-	if len(b.batch) > 0 {
-		emit(b.batch)
+	if len(b.batch) == 0 {
+		return
 	}
+	at := gateway.InstantOf(time.Now())
+	for i := range b.batch {
+		b.batch[i].At = at
+	}
+	emit(b.batch)
 }
 
-// append judges l and appends its sample, unless it is still unknown.
-func (l *link) append(dst []gateway.Sample, asked, answered bool, at gateway.Instant) []gateway.Sample {
+// append judges l and appends its sample, as yet without a time, unless it is
+// still unknown.
+func (l *link) append(dst []gateway.Sample, asked, answered bool) []gateway.Sample {
 	if asked {
 		l.known, l.up = true, answered
 	}
 	if !l.known || l.point == gateway.NoPoint {
 		return dst
 	}
-	s := gateway.Sample{Point: l.point, Quality: gateway.Good, At: at}
+	s := gateway.Sample{Point: l.point, Quality: gateway.Good}
 	if l.up {
 		s.Value = 1
 	}

@@ -40,7 +40,10 @@ func withCompanions(fields []Field, base int) []Field {
 
 // demands says what the fields of a unit need once they are read, so that those
 // of most units, which need little, are not looked through for it.
-type demands struct{ factors, gates, watches, sentinels bool }
+type demands struct {
+	factors, gates, watches, sentinels bool
+	hidden                             bool // some are of no point
+}
 
 func demandsOf(fields []Field) (d demands) {
 	for i := range fields {
@@ -49,6 +52,7 @@ func demandsOf(fields []Field) (d demands) {
 		d.gates = d.gates || f.Gate != nil
 		d.watches = d.watches || f.watched()
 		d.sentinels = d.sentinels || f.Sentinel != nil
+		d.hidden = d.hidden || f.Point == gateway.NoPoint
 	}
 	return d
 }

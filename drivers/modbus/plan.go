@@ -29,17 +29,8 @@ type Request struct {
 // ones to join two fields; of coils and discrete inputs, 16 stand for a
 // register. A value is never split, even if it alone is longer than maxRegs.
 func Plan(fields []Field, maxRegs, maxGap int) []Request {
-	order := make([]int, len(fields))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := &fields[a], &fields[b]
-		return cmp.Or(cmp.Compare(x.Period, y.Period), cmp.Compare(x.Table, y.Table),
-			cmp.Compare(x.Address, y.Address), cmp.Compare(x.end(), y.end()))
-	})
 	var plan []Request
-	for _, i := range order {
+	for _, i := range readingOrder(fields) {
 		f := &fields[i]
 		limit, gap := min(maxRegs, maxRegisters), maxGap
 		if f.Table.Single() {
@@ -53,6 +44,45 @@ func Plan(fields []Field, maxRegs, maxGap int) []Request {
 		plan[len(plan)-1].add(i, f)
 	}
 	return plan
+}
+
+// readingOrder returns the indices of the fields in the order in which the
+// requests of a plan read them.
+func readingOrder(fields []Field) []int {
+	order := make([]int, len(fields))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := &fields[a], &fields[b]
+		return cmp.Or(cmp.Compare(x.Period, y.Period), cmp.Compare(x.Table, y.Table),
+			cmp.Compare(x.Address, y.Address), cmp.Compare(x.end(), y.end()))
+	})
+	return order
+}
+
+// arrange returns the fields in the order in which they are read, and which of
+// the given ones each of them is. Gates and factors are those of the same fields
+// as before.
+func arrange(fields []Field) (arranged []Field, was []int) {
+	was = readingOrder(fields)
+	place := make([]int, len(fields))
+	for i, n := range was {
+		place[n] = i
+	}
+	for _, n := range was {
+		f := fields[n]
+		if f.Gate != nil {
+			f.Gate = new(*f.Gate)
+			f.Gate.Field = place[f.Gate.Field]
+		}
+		if f.Factor != nil {
+			f.Factor = new(*f.Factor)
+			f.Factor.Field = place[f.Factor.Field]
+		}
+		arranged = append(arranged, f)
+	}
+	return arranged, was
 }
 
 // joins reports whether f, which lies behind all fields of r, may be read with them.

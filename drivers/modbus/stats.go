@@ -73,7 +73,10 @@ func (c *counters) request(u int, x exchange) {
 		t.evidence.add(x)
 	}
 	if q == gateway.Good || q == gateway.BadException {
-		i, _ := slices.BinarySearch(bounds[:], took)
+		i := 0
+		for i < len(bounds) && took > bounds[i] {
+			i++
+		}
 		t.response[i]++
 		t.sum += took
 	}
@@ -89,6 +92,9 @@ func (c *counters) latest(u int, r *Request, q gateway.Quality) (Exchange, bool)
 
 // cycle notes whether unit number u has answered in its last cycle.
 func (c *counters) cycle(u int, answering bool) {
+	if c.units[u].answering == answering { // which is only written here
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.units[u].answering = answering

@@ -45,7 +45,7 @@ type unit struct {
 	log      *slog.Logger
 	counters *counters
 
-	fields  []Field
+	fields  []Field          // in the order in which they are read
 	values  []gateway.Sample // by field, of the current cycle
 	watches []*watch         // by field, nil where none is needed
 	demands demands
@@ -67,6 +67,7 @@ type unit struct {
 // block is a planned request with what is known of it.
 type block struct {
 	Request
+	cells   []cell // of its fields, in their order
 	cycle   *cycle
 	devices []*device // whose fields it holds
 	doubted bool      // its last answer cannot be true
@@ -96,6 +97,23 @@ func (u *unit) take(c *cycle) bool {
 		}
 	}
 	return len(u.due) > 0
+}
+
+// together returns the values of the blocks in u.due, if they lie together and
+// all of them are of points; otherwise nil.
+func (u *unit) together() []gateway.Sample {
+	if u.demands.hidden {
+		return nil
+	}
+	first := u.due[0].Fields[0]
+	next := first
+	for _, b := range u.due {
+		if b.Fields[0] != next {
+			return nil
+		}
+		next += len(b.Fields)
+	}
+	return u.values[first:next]
 }
 
 // poll asks for the blocks in u.due until the unit has shown that it is mute.
@@ -134,6 +152,11 @@ func (u *unit) request(ctx context.Context, b *block) {
 	// That a block is mute which was so before says nothing of the unit.
 	telling := b.mute < tripAfter || u.failed > 0
 	err := u.ask(ctx, b)
+	if err == nil {
+		u.asked++
+		u.answered++
+		return
+	}
 	if _, never := errors.AsType[unreachable](err); !never && (telling || heard(err)) {
 		u.asked++
 	}
@@ -221,6 +244,9 @@ func (u *unit) probePeriod() time.Duration { return max(shortestProbe, probeShar
 // and after which pause. Reading is harmless, and many converters hang up on a
 // line that was idle. A mute unit is not asked twice, nor one that has refused.
 func secondTry(err error) (pause time.Duration, ok bool) {
+	if err == nil {
+		return 0, false
+	}
 	if _, never := errors.AsType[unreachable](err); never {
 		return 0, false
 	}
@@ -241,42 +267,44 @@ func (u *unit) ask(ctx context.Context, b *block) error {
 	if pause, ok := secondTry(err); ok && sleep(ctx, pause) {
 		data, at, err = u.read(&b.Request)
 	}
+	if err != nil {
+		u.set(b, quality(err), at)
+		u.lack(b, err)
+		return err
+	}
+	b.decode(u.fields, u.values, data, at)
+	u.doubt(b, data)
+	b.note(true)
+	if b.quality != gateway.Good {
+		u.logChange(b, gateway.Good, nil)
+		b.quality = gateway.Good
+	}
+	b.mute, b.refused, b.wait = 0, false, 0
+	return nil
+}
+
+// lack draws the conclusions for b from err, with which it was not read.
+func (u *unit) lack(b *block, err error) {
 	q := quality(err)
-	if err == nil {
-		for _, i := range b.Fields {
-			v := &u.values[i]
-			v.Value, v.Quality = u.fields[i].Decode(data, b.Start)
-			v.At = at
-		}
-	} else {
-		u.set(b, q, at)
-	}
-	if err == nil {
-		u.doubt(b, data)
-	}
 	b.note(heard(err))
 	if q != b.quality && (b.refused || !divisible(err)) {
 		u.logChange(b, q, err) // of a division the outcome is told
 	}
 	b.quality = q
-	switch {
-	case err == nil:
-		b.mute, b.refused, b.wait = 0, false, 0
-	case heard(err):
-		b.mute = 0
-		b.refused = b.refused || exceptionCode(err) == modbus.ExceptionCodeIllegalFunction
-		if b.refused {
-			b.wait = min(max(2*b.wait, b.Period), longestRefusal)
-			b.retry = time.Now().Add(b.wait)
-		}
-	default:
+	if !heard(err) {
 		u.reason = q
 		if _, never := errors.AsType[unreachable](err); !never {
 			b.mute++
 			b.retry = time.Now().Add(u.probePeriod())
 		}
+		return
 	}
-	return err
+	b.mute = 0
+	b.refused = b.refused || exceptionCode(err) == modbus.ExceptionCodeIllegalFunction
+	if b.refused {
+		b.wait = min(max(2*b.wait, b.Period), longestRefusal)
+		b.retry = time.Now().Add(b.wait)
+	}
 }
 
 // logChange logs that b is answered otherwise than before, with the frames of a
@@ -385,7 +413,7 @@ func (u *unit) bisect(ctx context.Context, b *block) []*block {
 	}
 	var pieces []*block
 	for _, r := range halves {
-		half := &block{Request: r, cycle: b.cycle, devices: b.devices}
+		half := &block{Request: r, cells: cellsOf(u.fields, &r), cycle: b.cycle, devices: b.devices}
 		if err := u.ask(ctx, half); divisible(err) {
 			pieces = append(pieces, u.bisect(ctx, half)...)
 		} else {
@@ -404,6 +432,7 @@ func (u *unit) rejoin(pieces []*block) []*block {
 		if n >= 0 && joined[n].refused == p.refused && joined[n].quality == p.quality && joined[n].end() == int(p.Start) {
 			last := joined[n]
 			last.Request = last.part(u.fields, append(last.Fields, p.Fields...))
+			last.cells = cellsOf(u.fields, &last.Request)
 			continue
 		}
 		joined = append(joined, p)
