@@ -135,6 +135,9 @@ func New(c Config, o Options) (*Bus, error) {
 	}
 	slices.SortFunc(b.cycles, func(x, y *cycle) int { return cmp.Compare(x.period, y.period) })
 	b.counters.units = make([]tally, len(b.units))
+	for i, u := range b.units {
+		b.counters.units[i].wait = u.pace.wait
+	}
 	for _, d := range b.devices {
 		if b.linkDue == nil || d.due.period < b.linkDue.period {
 			b.linkDue = d.due
@@ -170,12 +173,12 @@ func checkDevice(d Device) error {
 func (b *Bus) addUnit(id byte, devices []Device) {
 	u := &unit{id: id, number: len(b.units)}
 	maxRegs, maxGap := maxRegisters, devices[0].MaxGap
-	var pause time.Duration
+	var timeout, pause time.Duration
 	lenient := false
 	var owner []*device // by field
 	for _, d := range devices {
 		maxRegs, maxGap = min(maxRegs, cmp.Or(d.MaxRegs, maxRegisters)), min(maxGap, d.MaxGap)
-		u.timeout, pause = max(u.timeout, cmp.Or(d.Timeout, time.Second)), max(pause, d.Pause)
+		timeout, pause = max(timeout, cmp.Or(d.Timeout, time.Second)), max(pause, d.Pause)
 		lenient = lenient || d.LenientUnit
 		u.equal = cmp.Or(u.equal, d.AllEqual)
 		state := &device{link: link{point: d.Link}, due: b.cycle(min(cmp.Or(d.Every, linkPeriod), linkPeriod))}
@@ -200,7 +203,8 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		}
 		u.blocks = append(u.blocks, blk)
 	}
-	u.port = &port{line: &b.line, timeout: u.timeout, pause: pause, lenient: lenient}
+	u.pace = newPace(timeout)
+	u.port = &port{line: &b.line, timeout: timeout, wait: timeout, pause: pause, lenient: lenient}
 	u.client = modbus.NewClient2(b.line.framing.packager(id), u.port)
 	b.units = append(b.units, u)
 }

@@ -51,7 +51,8 @@ func TestADayWithAMuteSpell(t *testing.T) {
 				t.Errorf("point %d: %d of %d samples are bad, want 20 of %d", p, bad, len(samples), polls)
 			}
 		}
-		if s := bus.Stats(); s.Overruns != 0 || s.Units[0].Requests["timeout"] != 20 {
+		// The first time it was not waited for all of its time, and asked again.
+		if s := bus.Stats(); s.Overruns != 0 || s.Units[0].Requests["timeout"] != 21 {
 			t.Errorf("stats are %+v", s)
 		}
 	})

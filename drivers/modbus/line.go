@@ -80,12 +80,16 @@ type framing interface {
 	// exchange sends the request of q and returns its answer, a part of l.buf.
 	// It has closed the stream if the error says that it has to be opened anew.
 	exchange(l *line, q question) ([]byte, error)
+	// wire returns the least time that request and its answer are on the wire, or
+	// a good allowance for it if that is not known.
+	wire(request []byte) time.Duration
 }
 
 // question is one request on its way over a line.
 type question struct {
 	request []byte        // whole, as the codec has made it
-	timeout time.Duration // for the answer
+	wait    time.Duration // for the answer
+	timeout time.Duration // after which it is no more likely to come
 	pause   time.Duration // silence demanded before it
 	probe   bool          // of a unit that is taken for dead
 	lenient bool          // an answer from unit 0 or 255 counts, too
@@ -107,6 +111,7 @@ type line struct {
 	conn   stream
 	detach func() bool // ends the watch of ctx over conn
 	proven bool        // conn has given an answer
+	asked  time.Time   // when the last request was sent
 	quiet  time.Time   // when the last exchange ended
 	buf    [2 * maxFrame]byte
 	filled int // bytes in buf
@@ -124,7 +129,8 @@ type line struct {
 // units share the line, each with its own codec.
 type port struct {
 	*line
-	timeout time.Duration
+	timeout time.Duration // the most for one answer
+	wait    time.Duration // for the next one, not counting its time on the wire
 	pause   time.Duration
 	probe   bool
 	lenient bool
@@ -142,7 +148,7 @@ func (p *port) Send(request []byte) ([]byte, error) {
 		p.ended = time.Now()
 		return nil, err
 	}
-	reply, err := p.framing.exchange(p.line, question{request, p.timeout, p.pause, p.probe, p.lenient})
+	reply, err := p.framing.exchange(p.line, question{request, min(p.wait+p.framing.wire(request), p.timeout), p.timeout, p.pause, p.probe, p.lenient})
 	p.ended = time.Now()
 	p.quiet, p.sent, p.heard = p.ended, request, reply
 	if err != nil {
@@ -151,6 +157,12 @@ func (p *port) Send(request []byte) ([]byte, error) {
 	}
 	p.proven, p.backOff = true, 0
 	return reply, nil
+}
+
+// took returns how long the answer to the last request took, its time on the
+// wire not counted.
+func (p *port) took() time.Duration {
+	return p.ended.Sub(p.asked) - p.framing.wire(p.sent)
 }
 
 // connect makes sure that there is a connection. An attempt that is due soon is

@@ -31,6 +31,9 @@ func (*mbap) packager(unit byte) modbus.Packager {
 	return p
 }
 
+// wire implements framing: what the network takes is part of the answer's time.
+func (*mbap) wire([]byte) time.Duration { return 0 }
+
 func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	if q.pause > 0 && !sleep(l.ctx, time.Until(l.quiet.Add(q.pause))) {
 		return nil, lost(l.ctx.Err())
@@ -40,7 +43,8 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	// one; it is put where the codec will look for the one it has sent.
 	m.id++
 	binary.BigEndian.PutUint16(q.request, m.id)
-	reply, err := m.ask(l, q, time.Now().Add(q.timeout))
+	l.asked = time.Now()
+	reply, err := m.ask(l, q, l.asked.Add(q.wait))
 	if err != nil {
 		l.drop(err)
 		return nil, err

@@ -2,6 +2,7 @@ package modbus
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,6 +33,8 @@ const (
 	// converterHush is T3.5 of a line whose speed is not known: the converter
 	// keeps the silence on it, this only joins what came in two segments.
 	converterHush = 2 * time.Millisecond
+	// slowChar is one character on such a line, if it is as slow as any: 2400 baud.
+	slowChar = 11 * time.Second / 2400
 )
 
 // rtu is the framing of serial lines. Its frames carry no number: a late answer
@@ -66,6 +69,11 @@ func (*rtu) packager(unit byte) modbus.Packager {
 	p := modbus.NewRTUClientHandler("")
 	p.SlaveId = unit
 	return p
+}
+
+// wire implements framing. Behind a converter the speed may not be known.
+func (r *rtu) wire(request []byte) time.Duration {
+	return time.Duration(frameBytes(request)) * cmp.Or(r.char, slowChar)
 }
 
 func (r *rtu) exchange(l *line, q question) ([]byte, error) {
@@ -132,8 +140,9 @@ func (r *rtu) try(l *line, q question) (answer []byte, open bool, err error) {
 	if err := r.settle(l, q.pause); err != nil {
 		return nil, false, err
 	}
-	wire := time.Duration(rtuRequest+rtuOverhead+answerSize(q.request)) * r.char
-	if err := l.conn.SetDeadline(time.Now().Add(max(q.timeout, wire+min(q.timeout, turnaround)))); err != nil {
+	l.asked = time.Now()
+	known := time.Duration(frameBytes(q.request)) * r.char
+	if err := l.conn.SetDeadline(l.asked.Add(max(q.wait, known+min(q.timeout, turnaround)))); err != nil {
 		return nil, false, lost(err)
 	}
 	if _, err := l.conn.Write(q.request); err != nil {
@@ -343,6 +352,9 @@ func (r *rtu) marker(request []byte) []byte {
 	binary.LittleEndian.PutUint16(m[6:], crc(m[:6]))
 	return m
 }
+
+// frameBytes returns how many bytes a read and its answer are.
+func frameBytes(request []byte) int { return rtuRequest + rtuOverhead + answerSize(request) }
 
 // answerSize returns how many bytes of data a read asks for; of an identification
 // the most there may be.

@@ -33,6 +33,9 @@ type UnitStats struct {
 	// the bad quality that their points were given.
 	Requests map[string]uint64
 	Response Histogram // of the requests that were answered, exceptions included
+	// Wait is how long the next answer is waited for; on a serial line its time on
+	// the wire comes on top.
+	Wait time.Duration
 }
 
 // Histogram counts response times. Counts[i] is how many were longer than
@@ -46,6 +49,7 @@ type Histogram struct {
 // tally counts for one unit what became of its requests.
 type tally struct {
 	answering bool
+	wait      time.Duration
 	results   [gateway.BadOffline + 1]uint64
 	response  [len(bounds) + 1]uint64
 	sum       time.Duration
@@ -60,14 +64,15 @@ type counters struct {
 	units    []tally // by the number of the unit on the bus
 }
 
-// request counts one request of unit number u. What was never sent is no
-// evidence.
-func (c *counters) request(u int, x exchange) {
+// request counts one request of unit number u, after which the next answer is
+// waited for so long. What was never sent is no evidence.
+func (c *counters) request(u int, x exchange, wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q, took := x.quality, x.took
 	c.busy += took
 	t := &c.units[u]
+	t.wait = wait
 	t.results[q]++
 	if len(x.sent) > 0 {
 		t.evidence.add(x)
@@ -120,7 +125,7 @@ func (b *Bus) Stats() Stats {
 	for i := range c.units {
 		t := &c.units[i]
 		u := UnitStats{
-			Unit: int(b.units[i].id), Answering: t.answering, Requests: make(map[string]uint64),
+			Unit: int(b.units[i].id), Answering: t.answering, Wait: t.wait, Requests: make(map[string]uint64),
 			Response: Histogram{Bounds: slices.Clone(bounds[:]), Counts: slices.Clone(t.response[:]), Sum: t.sum},
 		}
 		for q, n := range t.results {

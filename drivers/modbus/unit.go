@@ -41,7 +41,7 @@ type unit struct {
 	number   int // on the bus
 	client   modbus.Client
 	port     *port
-	timeout  time.Duration
+	pace     pace
 	log      *slog.Logger
 	counters *counters
 
@@ -238,7 +238,7 @@ func (u *unit) end() (revived bool) {
 }
 
 // probePeriod returns how long what is mute is left alone.
-func (u *unit) probePeriod() time.Duration { return max(shortestProbe, probeShare*u.timeout) }
+func (u *unit) probePeriod() time.Duration { return max(shortestProbe, probeShare*u.pace.full) }
 
 // secondTry reports whether a request that ended with err is worth another one,
 // and after which pause. Reading is harmless, and many converters hang up on a
@@ -261,10 +261,11 @@ func secondTry(err error) (pause time.Duration, ok bool) {
 	return 0, false
 }
 
-// ask reads b, with a second try where that may help.
+// ask reads b, with a second try where that may help. A unit that was given up
+// before its time gets all of it then.
 func (u *unit) ask(ctx context.Context, b *block) error {
 	data, at, err := u.read(&b.Request)
-	if pause, ok := secondTry(err); ok && sleep(ctx, pause) {
+	if pause, ok := secondTry(err); (ok || u.pace.hasty) && sleep(ctx, pause) {
 		data, at, err = u.read(&b.Request)
 	}
 	if err != nil {
@@ -341,9 +342,23 @@ func (u *unit) read(r *Request) (data []byte, at gateway.Instant, err error) {
 	default:
 		data, err = u.client.ReadHoldingRegisters(r.Start, r.Count)
 	}
+	u.keepPace(err)
 	at = gateway.InstantOf(u.port.ended)
-	u.counters.request(u.number, exchange{at, u.port.ended.Sub(u.port.began), u.port.sent, u.port.heard, quality(err)})
+	u.counters.request(u.number, exchange{at, u.port.ended.Sub(u.port.began), u.port.sent, u.port.heard, quality(err)}, u.pace.wait)
 	return data, at, err
+}
+
+// keepPace takes in how long the answer to the last request took, which ended
+// with err.
+func (u *unit) keepPace(err error) {
+	u.pace.hasty = false
+	switch {
+	case heard(err):
+		u.pace.answered(u.port.took())
+	case quality(err) == gateway.BadTimeout:
+		u.pace.missed()
+	}
+	u.port.wait = u.pace.wait
 }
 
 // assume gives all points of b the quality q without asking.

@@ -23,6 +23,7 @@ var (
 	overruns       = family("poll_overruns_total", "Poll cycles skipped because the one before was not done, since the gateway started.", "bus")
 
 	modbusRequests = family("modbus_requests_total", "Requests by how they ended, good or the reason why not, since the gateway started.", "bus", "unit", "result")
+	modbusWait     = family("modbus_wait_seconds", "How long the next answer is waited for, in seconds.", "bus", "unit")
 	modbusResponse = family("modbus_response_seconds", "Time until the answer to a request, in seconds.", "bus", "unit")
 	modbusAnswers  = family("modbus_unit_answering", "Whether the unit answered in its last cycle, 1 or 0.", "bus", "unit")
 	modbusStale    = family("modbus_stale_answers_total", "Answers to earlier requests that were thrown away, since the gateway started.", "bus")
@@ -105,6 +106,7 @@ func (c *buses) collectModbus(ch chan<- prometheus.Metric, bus string, all drive
 				counter(ch, modbusRequests, float64(u.Requests[result]), bus, unit, result)
 			}
 		}
+		gauge(ch, modbusWait, u.Wait.Seconds(), bus, unit)
 		count, buckets := cumulative(u.Response.Bounds, u.Response.Counts)
 		ch <- prometheus.MustNewConstHistogram(modbusResponse, count, u.Response.Sum.Seconds(), buckets, bus, unit)
 	}

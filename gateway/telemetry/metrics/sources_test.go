@@ -45,10 +45,10 @@ func newBound(t testing.TB) *bound {
 func TestModbusRequestsAreCountedByUnitAndResult(t *testing.T) {
 	b := newBound(t)
 	b.modbus = modbus.Stats{Connected: true, Overruns: 4, Busy: 1500 * time.Millisecond, Units: []modbus.UnitStats{
-		{Unit: 3, Answering: true, Requests: map[string]uint64{"good": 7, "timeout": 2}, Response: modbus.Histogram{
+		{Unit: 3, Answering: true, Wait: 200 * time.Millisecond, Requests: map[string]uint64{"good": 7, "timeout": 2}, Response: modbus.Histogram{
 			Bounds: []time.Duration{10 * time.Millisecond, 100 * time.Millisecond}, Counts: []uint64{4, 2, 1}, Sum: 450 * time.Millisecond,
 		}},
-		{Unit: 9, Requests: map[string]uint64{"timeout": 5}},
+		{Unit: 9, Wait: time.Second, Requests: map[string]uint64{"timeout": 5}},
 	}}
 	expect(t, b, `
 # HELP intact_bus_busy_seconds_total Time spent on requests, waiting for answers included, in seconds since the gateway started.
@@ -74,10 +74,14 @@ intact_modbus_response_seconds_count{bus="plc",unit="9"} 0
 # TYPE intact_modbus_unit_answering gauge
 intact_modbus_unit_answering{bus="plc",unit="3"} 1
 intact_modbus_unit_answering{bus="plc",unit="9"} 0
+# HELP intact_modbus_wait_seconds How long the next answer is waited for, in seconds.
+# TYPE intact_modbus_wait_seconds gauge
+intact_modbus_wait_seconds{bus="plc",unit="3"} 0.2
+intact_modbus_wait_seconds{bus="plc",unit="9"} 1
 # HELP intact_poll_overruns_total Poll cycles skipped because the one before was not done, since the gateway started.
 # TYPE intact_poll_overruns_total counter
 intact_poll_overruns_total{bus="plc"} 4
-`, "intact_bus_busy_seconds_total", "intact_modbus_requests_total", "intact_modbus_response_seconds", "intact_modbus_unit_answering", "intact_poll_overruns_total")
+`, "intact_bus_busy_seconds_total", "intact_modbus_requests_total", "intact_modbus_response_seconds", "intact_modbus_unit_answering", "intact_modbus_wait_seconds", "intact_poll_overruns_total")
 }
 
 func TestUtilizationIsKnownAfterTenSecondsWhoeverScrapes(t *testing.T) {
