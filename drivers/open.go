@@ -73,7 +73,7 @@ func openModbus(b Bus, binding Binding, o Options) (Source, error) {
 }
 
 func newModbus(b Bus, binding Binding, o Options) (*modbus.Bus, error) {
-	c := modbus.Config{ID: b.ID, Address: b.Address(), Link: binding.Link}
+	c := modbus.Config{ID: b.ID, Address: b.Address(), Link: binding.Link, Pipeline: b.Pipeline}
 	var errs []error
 	var err error
 	if c.Serial, err = b.serial(); err != nil {
@@ -104,7 +104,7 @@ func newModbus(b Bus, binding Binding, o Options) (*modbus.Bus, error) {
 		}
 		c.Devices = append(c.Devices, modbus.Device{
 			Unit: byte(d.Unit), Link: d.Link, Every: p.period(normal, d.Device),
-			MaxRegs: p.Limits.MaxRegs, MaxGap: p.maxGap(), Timeout: p.timeoutOf(b), Pause: p.Limits.Pause,
+			MaxRegs: p.Limits.MaxRegs, MaxGap: p.maxGap(), Timeout: p.timeoutOf(b), Pause: p.Limits.Pause, Pipeline: p.Limits.Pipeline,
 			LenientUnit: p.Quirks.LenientUnit, AllEqual: p.allEqual(), Fields: fields,
 		})
 	}

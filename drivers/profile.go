@@ -69,8 +69,11 @@ type Defaults struct {
 type Limits struct {
 	MaxRegs int           `yaml:"max_regs"` // registers in one request; default and most 125
 	MaxGap  *int          `yaml:"max_gap"`  // unwanted registers read to join two blocks; default 8
-	Timeout time.Duration `yaml:"timeout"`  // for one answer; default 1s
+	Timeout time.Duration `yaml:"timeout"`  // the most for one answer; default 1s
 	Pause   time.Duration `yaml:"pause"`    // silence between two requests
+	// Pipeline is how many requests the device takes on one connection before it
+	// has answered the first; default 1. Modbus TCP only, and not with a pause.
+	Pipeline int `yaml:"pipeline"`
 	// AllEqual is in how many registers or more one word, other than 0, makes an
 	// answer bad; 0 for never. Default: 8, if they hold values in three units.
 	AllEqual *int `yaml:"all_equal"`

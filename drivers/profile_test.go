@@ -112,6 +112,8 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 		{func(p *drivers.Profile) { p.Defaults.Group = "quick" }, "defaults.group", "fast, normal, slow"},
 		{func(p *drivers.Profile) { p.Limits.MaxRegs = 126 }, "limits.max_regs", "1 to 125"},
 		{func(p *drivers.Profile) { p.Limits.MaxGap = new(-1) }, "limits.max_gap", "0 to 124"},
+		{func(p *drivers.Profile) { p.Limits.Pipeline = 17 }, "limits.pipeline", "1 to 16"},
+		{func(p *drivers.Profile) { p.Limits.Pipeline, p.Limits.Pause = 2, time.Second }, "limits.pipeline", "keep one"},
 		{func(p *drivers.Profile) { p.Limits.Timeout = -time.Second }, "limits.timeout", "10ms to 1m0s"},
 		{func(p *drivers.Profile) { p.Periods.Fast = time.Microsecond }, "periods.fast", "10ms"},
 		{func(p *drivers.Profile) { p.Points[1].Name = "flow" }, "points.flow", "twice"},
@@ -251,6 +253,7 @@ func TestEveryMistakeInABusIsFound(t *testing.T) {
 		"tls":           {ID: "b1", MQTT: "mqtts://broker:8883", ClientID: "gw", TLS: drivers.TLS{Cert: "gw.pem"}},
 		"password_file": {ID: "b1", MQTT: "mqtts://broker", ClientID: "gw", Password: "x", PasswordFile: "y"},
 		"mqtt":          {ID: "b1", MQTT: "http://broker", ClientID: "gw"},
+		"pipeline":      {ID: "b1", RTUOverTCP: "10.0.0.7:4001", Pipeline: 2},
 		"timeout":       {ID: "b1", TCP: "10.0.0.7:502", Timeout: time.Hour},
 		"username":      {ID: "b1", TCP: "10.0.0.7:502", Username: "gw"},
 		"keep_alive":    {ID: "b1", MQTT: "mqtt://broker", ClientID: "gw", KeepAlive: time.Millisecond},
@@ -270,7 +273,7 @@ func TestEveryMistakeInABusIsFound(t *testing.T) {
 		t.Errorf("got:\n%s", all)
 	}
 	for _, b := range []drivers.Bus{
-		{ID: "b1", TCP: "[::1]:502", Timeout: time.Second},
+		{ID: "b1", TCP: "[::1]:502", Timeout: time.Second, Pipeline: 16},
 		{ID: "mq", MQTT: "mqtts://broker:8883", ClientID: "gw", QoS: new(0), PasswordFile: "pw", TLS: drivers.TLS{CA: "ca.pem"}},
 	} {
 		if _, all := mistakes(b.Validate); all != "" {

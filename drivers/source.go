@@ -34,7 +34,11 @@ type Bus struct {
 	MQTT       string `yaml:"mqtt"`         // broker: mqtt://host:1883 or mqtts://host:8883
 
 	Name    gateway.Text  `yaml:"name"`
-	Timeout time.Duration `yaml:"timeout"` // for one answer, over the profile's
+	Timeout time.Duration `yaml:"timeout"` // the most for one answer, over the profile's
+
+	// Pipeline is how many requests may be on their way together on a TCP bus, over
+	// the profiles'; default the least of their limits.
+	Pipeline int `yaml:"pipeline"`
 
 	// Of a serial line; with RTUOverTCP, of the one behind the converter.
 	Baud   int    `yaml:"baud"`   // default 9600

@@ -120,11 +120,22 @@ func (p *Profile) validateLimits(report gateway.Report) {
 	if n := l.AllEqual; n != nil && (*n < 0 || *n == 1 || *n > 125) {
 		report("limits.all_equal", fmt.Sprintf("%d equal registers", *n), "2 to 125, or 0 for never")
 	}
+	pipeline(report, "limits.pipeline", l.Pipeline)
+	if l.Pipeline > 1 && l.Pause > 0 {
+		report("limits.pipeline", "requests on their way together leave no pause between them", "keep one of pipeline and pause")
+	}
 	duration(report, "limits.timeout", l.Timeout, shortest, longestLimit)
 	duration(report, "limits.pause", l.Pause, 0, longestLimit)
 	duration(report, "periods.fast", p.Periods.Fast, shortest, 24*time.Hour)
 	duration(report, "periods.normal", p.Periods.Normal, shortest, 24*time.Hour)
 	duration(report, "periods.slow", p.Periods.Slow, shortest, 24*time.Hour)
+}
+
+// pipeline reports a number that cannot be that of requests on their way together.
+func pipeline(report gateway.Report, path string, n int) {
+	if n < 0 || n > modbus.MaxPipeline {
+		report(path, fmt.Sprintf("%d requests on their way together", n), fmt.Sprintf("1 to %d", modbus.MaxPipeline))
+	}
 }
 
 // validatePoint checks one point; report leads to it.

@@ -28,7 +28,7 @@ func (b *Bus) kinds() []busKind {
 		address string
 		busKind
 	}{
-		{b.TCP, busKind{"tcp", []string{"tls"}, "host:port, such as 10.0.0.20:502"}},
+		{b.TCP, busKind{"tcp", []string{"pipeline", "tls"}, "host:port, such as 10.0.0.20:502"}},
 		{b.RTU, busKind{"rtu", []string{"baud", "frame", "parity", "stop", "rs485", "echo"}, ""}},
 		{b.RTUOverTCP, busKind{"rtu_over_tcp", []string{"baud", "frame", "parity", "stop", "echo"}, "host:port of the converter, such as 10.0.0.7:4001"}},
 		{b.MQTT, busKind{"mqtt", []string{"client_id", "username", "password", "password_file", "qos", "persistent", "discover", "keep_alive", "tls"}, ""}},
@@ -46,6 +46,7 @@ func (b *Bus) Validate(report gateway.Report) {
 		report("", fmt.Sprintf("%q cannot be the name of a bus", b.ID), "small letters, digits and -")
 	}
 	duration(report, "timeout", b.Timeout, shortest, longestLimit)
+	pipeline(report, "pipeline", b.Pipeline)
 	kinds := b.kinds()
 	switch len(kinds) {
 	case 0:
@@ -87,7 +88,7 @@ func (b *Bus) given() []string {
 		key   string
 		given bool
 	}{
-		{"baud", b.Baud != 0}, {"frame", b.Frame != ""}, {"parity", b.Parity != ""}, {"stop", b.Stop != 0}, {"rs485", b.RS485 != ""}, {"echo", b.Echo},
+		{"pipeline", b.Pipeline != 0}, {"baud", b.Baud != 0}, {"frame", b.Frame != ""}, {"parity", b.Parity != ""}, {"stop", b.Stop != 0}, {"rs485", b.RS485 != ""}, {"echo", b.Echo},
 		{"client_id", b.ClientID != ""}, {"username", b.Username != ""}, {"password", b.Password != ""},
 		{"password_file", b.PasswordFile != ""}, {"qos", b.QoS != nil}, {"persistent", b.Persistent}, {"discover", b.Discover != ""}, {"keep_alive", b.KeepAlive != 0}, {"tls", b.TLS != TLS{}},
 	} {

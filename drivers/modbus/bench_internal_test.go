@@ -3,6 +3,7 @@ package modbus
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -118,4 +119,89 @@ func BenchmarkFlatOut(b *testing.B) {
 	slices.Sort(ratios)
 	b.ReportMetric(float64(turn*len(ratios))/polling.Seconds(), "blocks/s")
 	b.ReportMetric(ratios[len(ratios)/2], "of-bare-loop")
+}
+
+// serveSlowly answers every read with zeros, delay after it has come, and takes
+// more requests meanwhile.
+func serveSlowly(listener net.Listener, delay time.Duration) {
+	for {
+		c, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		type waiting struct {
+			request [mbapRequest]byte
+			until   time.Time
+		}
+		queue := make(chan waiting, MaxPipeline)
+		go func() {
+			defer close(queue)
+			for {
+				var w waiting
+				if _, err := io.ReadFull(c, w.request[:]); err != nil {
+					return
+				}
+				w.until = time.Now().Add(delay)
+				queue <- w
+			}
+		}()
+		go func() {
+			defer c.Close()
+			var out [maxFrame]byte
+			for w := range queue {
+				time.Sleep(time.Until(w.until))
+				n := 2 * int(w.request[11])
+				copy(out[:], w.request[:8])
+				out[5], out[8] = byte(3+n), byte(n)
+				if _, err := c.Write(out[:9+n]); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// BenchmarkPipeline polls 32 blocks of a device 5 ms away, one at a time and
+// several at once in turn, and prints how many times faster the latter is.
+func BenchmarkPipeline(b *testing.B) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	go serveSlowly(listener, 5*time.Millisecond)
+	var fields []Field
+	for i := range 32 {
+		fields = append(fields, Field{Point: gateway.PointRef(i), Table: HoldingRegisters, Address: uint16(200 * i), Period: time.Second})
+	}
+	lengths := []int{1, 2, 4, 8, MaxPipeline}
+	took := make([]time.Duration, len(lengths))
+	var buses []*Bus
+	for _, n := range lengths {
+		bus, err := New(Config{ID: "b1", Address: listener.Addr().String(), Link: gateway.NoPoint, Pipeline: n, Devices: []Device{{
+			Unit: 1, Link: gateway.NoPoint, Every: time.Second, Fields: fields,
+		}}}, Options{Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		bus.line.ctx = context.Background()
+		defer bus.line.close()
+		buses = append(buses, bus)
+	}
+	for b.Loop() {
+		for i, bus := range buses {
+			began := time.Now()
+			bus.pass(bus.line.ctx, began, func(batch []gateway.Sample) {
+				for _, s := range batch {
+					if s.Quality != gateway.Good {
+						b.Fatalf("sample is %s", s.Quality)
+					}
+				}
+			})
+			took[i] += time.Since(began)
+		}
+	}
+	for i, n := range lengths[1:] {
+		b.ReportMetric(took[0].Seconds()/took[i+1].Seconds(), fmt.Sprintf("times-faster-with-%d", n))
+	}
 }

@@ -47,6 +47,9 @@ type Config struct {
 	TLS     *tls.Config // of TCP; nil for none
 	Link    gateway.PointRef
 	Devices []Device
+	// Pipeline is how many requests may be on their way together, on TCP only; 0
+	// for what all devices allow.
+	Pipeline int
 }
 
 // Device is one source of one facility. Several may share a unit: then the
@@ -58,7 +61,10 @@ type Device struct {
 	MaxRegs int              // registers in one request; 0 for the protocol's 125
 	MaxGap  int              // unwanted registers read to join two fields
 	Timeout time.Duration    // for one answer; default 1s
-	Pause   time.Duration    // silence between two requests
+	Pause   time.Duration    // silence between two requests; with one, they never overlap
+	// Pipeline is how many requests the device takes before it has answered the
+	// first; 0 for one. On serial lines it has no effect.
+	Pipeline int
 	// LenientUnit takes answers from unit 0 or 255 for those of Unit, as some
 	// converters give them. On serial lines it has no effect: there the unit
 	// alone says who speaks.
@@ -91,6 +97,7 @@ type Bus struct {
 	link    link
 	batch   []gateway.Sample
 	tripped []*unit // scratch
+	ahead   []read  // scratch
 }
 
 // device is what the bus knows of a Device.
@@ -122,6 +129,7 @@ func New(c Config, o Options) (*Bus, error) {
 		errs = append(errs, checkDevice(d))
 		byUnit[d.Unit] = append(byUnit[d.Unit], d)
 	}
+	errs = append(errs, b.line.setPipeline(c))
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -237,6 +245,9 @@ func (b *Bus) pass(ctx context.Context, now time.Time, emit func([]gateway.Sampl
 		u.begin()
 	}
 	for _, c := range b.cycles {
+		if c.due {
+			b.lookAhead(c)
+		}
 		for _, u := range b.units {
 			if c.due && u.failed == 0 && ctx.Err() == nil && u.take(c) {
 				u.poll(ctx)
@@ -244,6 +255,7 @@ func (b *Bus) pass(ctx context.Context, now time.Time, emit func([]gateway.Sampl
 			}
 		}
 	}
+	b.line.lookAhead(nil)
 	for _, u := range b.units {
 		if u.failed > 0 && !u.tripped() {
 			b.tryOut(ctx, u, true, emit)
@@ -267,6 +279,21 @@ func (b *Bus) pass(ctx context.Context, now time.Time, emit func([]gateway.Sampl
 		}
 	}
 	b.tellLinks(emit)
+}
+
+// lookAhead tells the line what it is going to be asked for in the cycle c, if it
+// may have more than one request on its way.
+func (b *Bus) lookAhead(c *cycle) {
+	if b.line.pipeline <= 1 {
+		return
+	}
+	b.ahead = b.ahead[:0]
+	for _, u := range b.units {
+		if u.failed == 0 && u.take(c) {
+			b.ahead = u.appendReads(b.ahead)
+		}
+	}
+	b.line.lookAhead(b.ahead)
 }
 
 // tryOut probes a unit that has failed, if it is allowed to, and polls it if it

@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ type framing interface {
 	packager(unit byte) modbus.Packager
 	// exchange sends the request of q and returns its answer, a part of l.buf.
 	// It has closed the stream if the error says that it has to be opened anew.
+	// With an error may come an answer that is not the one asked for.
 	exchange(l *line, q question) ([]byte, error)
 	// wire returns the least time that request and its answer are on the wire, or
 	// a good allowance for it if that is not known.
@@ -96,7 +98,7 @@ type question struct {
 }
 
 // line is the one connection of a bus, or its serial port. It carries one
-// request at a time, and a reply only reaches the codec after the framing has
+// request at a time, or on Modbus TCP as many as it may, and a reply only reaches the codec after the framing has
 // found that it answers the request.
 //
 // All but the counters belongs to the goroutine that runs the bus.
@@ -108,14 +110,23 @@ type line struct {
 	log     *slog.Logger
 	ctx     context.Context // of Run: the codec's interface has none to hand on
 
-	conn   stream
-	detach func() bool // ends the watch of ctx over conn
-	proven bool        // conn has given an answer
-	asked  time.Time   // when the last request was sent
-	quiet  time.Time   // when the last exchange ended
-	buf    [2 * maxFrame]byte
-	filled int // bytes in buf
-	taken  int // bytes at its beginning that are the frame handed out last
+	conn     stream
+	detach   func() bool // ends the watch of ctx over conn
+	proven   bool        // conn has given an answer
+	asked    time.Time   // when the last request was sent, or the one before it answered if that was later
+	answered time.Time   // when its answer came
+	quiet    time.Time   // when the last exchange ended
+	buf      [2 * maxFrame]byte
+	filled   int // bytes in buf
+	taken    int // bytes at its beginning that are the frame handed out last
+
+	// Of Modbus TCP.
+	pipeline int       // requests that may be on their way together
+	alone    time.Time // until when they go one at a time all the same
+	aloneFor time.Duration
+	upcoming []read // what will be asked for next
+	flights  flights
+	out      []byte // to be written
 
 	backOff   time.Duration // before the next attempt to connect; 0 after an answer
 	notBefore time.Time
@@ -148,13 +159,22 @@ func (p *port) Send(request []byte) ([]byte, error) {
 		p.ended = time.Now()
 		return nil, err
 	}
-	reply, err := p.framing.exchange(p.line, question{request, min(p.wait+p.framing.wire(request), p.timeout), p.timeout, p.pause, p.probe, p.lenient})
-	p.ended = time.Now()
-	p.quiet, p.sent, p.heard = p.ended, request, reply
+	wait := min(p.wait+p.framing.wire(request), p.timeout)
+	reply, err := p.framing.exchange(p.line, question{request, wait, p.timeout, p.pause, p.probe, p.lenient})
+	if p.pipeline > 1 {
+		p.began = p.asked // maybe long ago, or only after the answers to others
+	}
+	p.sent, p.heard = request, reply
 	if err != nil {
-		p.heard = p.buf[:p.filled]
+		p.ended = time.Now()
+		p.quiet = p.ended
+		if all := p.buf[:p.filled]; bytes.HasPrefix(all, reply) {
+			p.heard = all // with what came behind it
+		}
 		return nil, err
 	}
+	p.ended = p.answered
+	p.quiet = p.ended
 	p.proven, p.backOff = true, 0
 	return reply, nil
 }
@@ -225,6 +245,7 @@ func (l *line) close() {
 	l.detach()
 	_ = l.conn.Close()
 	l.conn = nil
+	l.flights.forget()
 	l.connected.Store(false)
 }
 

@@ -130,3 +130,42 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPipeline lets any bytes arrive while four requests are on their way. Each
+// of them gets an answer that the bytes hold, with its own id, unit, function and
+// length, or none.
+func FuzzPipeline(f *testing.F) {
+	f.Add(bytesOf("0002 0000 0007 12 03 04 00010002 0001 0000 0005 11 03 02 0009 0003 0000 0003 11 83 02"))
+	f.Add(bytesOf("0002 0000 0005 11 03 02 0001 0002 0000 0005 11 03 02 0002"))
+	f.Add(bytesOf("0004 0000 0005 11 03 02 0001 0004 0000 0005 11 03 02 0001 0001 0000 0005"))
+	reads := []read{
+		{0x11, HoldingRegisters, 0, 1}, {0x12, HoldingRegisters, 0, 2}, {0x11, HoldingRegisters, 9, 1}, {0x11, InputRegisters, 0, 1},
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := new(mbap)
+		l := &line{
+			ctx: context.Background(), log: slog.New(slog.DiscardHandler), framing: m, longest: maxBackOff, pipeline: len(reads),
+			detach: func() bool { return true }, conn: &bytesWaiting{data: data},
+		}
+		l.lookAhead(reads)
+		for _, r := range reads {
+			request := r.frame()
+			answer, err := m.exchange(l, question{request: request[:], wait: time.Second, timeout: time.Second})
+			if err != nil {
+				if l.conn != nil || len(l.flights.open) > 0 {
+					t.Fatalf("after %v there is %v with %d requests", err, l.conn, len(l.flights.open))
+				}
+				return
+			}
+			if !strings.Contains(string(data), string(answer)) {
+				t.Errorf("an answer that nobody sent: % x", answer)
+			}
+			if string(answer[:2]) != string(request[:2]) || check(request[:], answer) != nil {
+				t.Errorf("% x was answered with % x", request, answer)
+			}
+			if l.conn == nil {
+				return // what is behind the answer has no beginning
+			}
+		}
+	})
+}

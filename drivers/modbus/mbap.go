@@ -19,8 +19,9 @@ const (
 )
 
 // mbap is the framing of Modbus TCP. A transaction id tells an answer from one
-// to an earlier request. Any other surprise closes the connection: a stream that
-// was wrong once has no beginning of a frame that could be trusted.
+// to an earlier request, and the answers to requests that are on their way
+// together from each other. Any other surprise closes the connection: a stream
+// that was wrong once has no beginning of a frame that could be trusted.
 type mbap struct {
 	id uint16 // of the last request, over all connections
 }
@@ -38,30 +39,69 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	if q.pause > 0 && !sleep(l.ctx, time.Until(l.quiet.Add(q.pause))) {
 		return nil, lost(l.ctx.Err())
 	}
-	// The codec of each unit counts its requests for itself. An id that is new
-	// on the whole line tells late replies to any unit apart from the awaited
-	// one; it is put where the codec will look for the one it has sent.
-	m.id++
-	binary.BigEndian.PutUint16(q.request, m.id)
-	l.asked = time.Now()
-	reply, err := m.ask(l, q, l.asked.Add(q.wait))
-	if err != nil {
-		l.drop(err)
-		return nil, err
+	now := time.Now()
+	l.out = l.out[:0]
+	f := l.flights.claim(q.request)
+	if f == nil {
+		l.reached(q.request)
+		f = m.send(l, q.request, now)
 	}
-	if m.torn(l.buf[l.taken:l.filled]) {
+	for len(l.upcoming) > 0 && len(l.flights.open) < l.atOnce(now) {
+		request := l.upcoming[0].frame()
+		l.upcoming = l.upcoming[1:]
+		m.send(l, request[:], now)
+	}
+	l.asked = latest(f.sent, l.flights.came)
+	err := m.await(l, f, now.Add(q.wait))
+	if err == nil {
+		l.asked, l.answered = f.asked, f.came
+		if unit := &f.answer[unitOffset]; q.lenient && (*unit == 0 || *unit == 255) {
+			*unit = q.request[unitOffset] // the transaction id says whose answer it is
+		}
+		err = check(q.request, f.answer)
+	}
+	if err != nil {
+		m.abandon(l, err)
+		return f.answer, err
+	}
+	l.flights.done(f)
+	if m.torn(l.buf[l.taken:l.filled], len(l.flights.open) > 0) {
 		l.close() // the answer is whole, and what follows would swallow the next one
 	}
-	return reply, nil
+	return f.answer, nil
+}
+
+// send puts request among what is to be written. The codec of each unit counts
+// its requests for itself. An id that is new on the whole line tells late replies
+// to any unit apart from the awaited one; it is put where the codec will look for
+// the one it has sent.
+func (m *mbap) send(l *line, request []byte, now time.Time) *flight {
+	m.id++
+	f := l.flights.depart(request, m.id, now)
+	l.out = append(l.out, request...)
+	return f
+}
+
+// abandon gives the connection up for the reason err, with all that is on its
+// way. Nobody but the request that was waited for is to blame.
+func (m *mbap) abandon(l *line, err error) {
+	if len(l.flights.open) > 1 && l.ctx.Err() == nil {
+		l.sendAlone(err)
+	}
+	l.drop(err)
 }
 
 // torn reports whether the bytes behind an answer are anything but late answers
-// and duplicates, the last of which may still be on its way.
-func (m *mbap) torn(rest []byte) bool {
+// and duplicates, or answers to others on their way, the last of which may still
+// be coming.
+func (m *mbap) torn(rest []byte, others bool) bool {
 	for len(rest) > 0 {
 		size, err := frameSize(rest)
-		if err != nil || size == 0 {
+		if err != nil || size == 0 && !others {
 			return true // no header yet, or none at all
+		}
+		if size == 0 {
+			return false
 		}
 		if id := binary.BigEndian.Uint16(rest); int16(m.id-id) < 0 {
 			return true
@@ -74,31 +114,31 @@ func (m *mbap) torn(rest []byte) bool {
 	return false
 }
 
-// ask sends the request and returns the reply, both before deadline.
-func (m *mbap) ask(l *line, q question, deadline time.Time) ([]byte, error) {
+// await writes what is to be written and waits until deadline for the answer to
+// f. Answers to others on their way are put aside.
+func (m *mbap) await(l *line, f *flight, deadline time.Time) error {
 	if err := l.conn.SetDeadline(deadline); err != nil {
-		return nil, lost(err)
+		return lost(err)
 	}
-	if _, err := l.conn.Write(q.request); err != nil {
-		return nil, lost(err)
+	if len(l.out) > 0 {
+		if _, err := l.conn.Write(l.out); err != nil {
+			return lost(err)
+		}
 	}
-	for {
+	for f.answer == nil {
 		frame, err := m.next(l)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if unit := &frame[unitOffset]; q.lenient && (*unit == 0 || *unit == 255) {
-			*unit = q.request[unitOffset] // the transaction id says whose answer it is
+		if err := l.flights.land(frame, m.id, time.Now()); errors.Is(err, errStale) {
+			l.stale.Add(1)
+		} else if err != nil {
+			return err
+		} else if f.answer == nil {
+			l.forget() // it is put aside
 		}
-		err = check(q.request, frame)
-		if err == nil {
-			return frame, nil
-		}
-		if !errors.Is(err, errStale) {
-			return nil, err
-		}
-		l.stale.Add(1)
 	}
+	return nil
 }
 
 // next returns the next whole frame. It stays valid until next is called again.
@@ -137,15 +177,23 @@ func frameSize(b []byte) (int, error) {
 	return n, nil
 }
 
+// age says whether an id is the wanted one, that of an earlier request, or one
+// that nobody has sent.
+func age(want, got uint16) error {
+	if older := int16(want - got); older > 0 {
+		return errStale
+	} else if older < 0 {
+		return fmt.Errorf("%w: transaction id %d for request %d", errFrame, got, want)
+	}
+	return nil
+}
+
 // check says whether the whole frame answers the request, a read of one of the
 // four tables or of what the device is. It returns nil only for data of exactly
 // the length that was asked for, for a whole identification, or for an exception.
 func check(request, frame []byte) error {
-	want, got := binary.BigEndian.Uint16(request), binary.BigEndian.Uint16(frame)
-	if age := int16(want - got); age > 0 {
-		return errStale
-	} else if age < 0 {
-		return fmt.Errorf("%w: transaction id %d for request %d", errFrame, got, want)
+	if err := age(binary.BigEndian.Uint16(request), binary.BigEndian.Uint16(frame)); err != nil {
+		return err
 	}
 	if frame[6] != request[6] {
 		return fmt.Errorf("%w: from unit %d", errFrame, frame[6])

@@ -93,6 +93,7 @@ func (r *rtu) ask(l *line, q question) ([]byte, error) {
 	answer, open, err := r.try(l, q)
 	l.quiet = time.Now()
 	if err == nil {
+		l.answered = l.quiet
 		r.settleUp(answer)
 		r.mute = 0
 		return answer, nil

@@ -138,6 +138,16 @@ func (u *unit) poll(ctx context.Context) {
 	u.settle()
 }
 
+// appendReads appends what poll will ask for to dst, as long as all goes well.
+func (u *unit) appendReads(dst []read) []read {
+	for i := range u.due {
+		if b := u.due[(u.first+i)%len(u.due)]; !b.refused && b.mute == 0 {
+			dst = append(dst, read{u.id, b.Table, b.Start, b.Count})
+		}
+	}
+	return dst
+}
+
 // leaves reports whether b need not be asked for now: it was refused or mute
 // before, while the unit answers something else.
 func (u *unit) leaves(b *block) bool {
@@ -286,6 +296,7 @@ func (u *unit) ask(ctx context.Context, b *block) error {
 
 // lack draws the conclusions for b from err, with which it was not read.
 func (u *unit) lack(b *block, err error) {
+	u.port.upcoming = nil // it may be asked for otherwise now
 	q := quality(err)
 	b.note(heard(err))
 	if q != b.quality && (b.refused || !divisible(err)) {

@@ -1,6 +1,6 @@
 """A Modbus server for the tests, made of pymodbus and nothing of ours.
 
-pymodbus_server.py rtu PORT | rtu_over_tcp TCPPORT | tls TCPPORT CERT KEY CA
+pymodbus_server.py rtu PORT | tcp TCPPORT | rtu_over_tcp TCPPORT | tls TCPPORT CERT KEY CA
 
 It prints "ready" and serves until its standard input ends: units 1 to 3, of
 which each register holds what the tests' word() says.
@@ -36,6 +36,8 @@ def server(context, kind, where, *files):
     address = ("127.0.0.1", int(where))
     if kind == "rtu_over_tcp":
         return StartAsyncTcpServer(context=context, framer=ModbusRtuFramer, address=address)
+    if kind == "tcp":
+        return StartAsyncTcpServer(context=context, framer=ModbusSocketFramer, address=address)
     cert, key, ca = files
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(cert, key)
