@@ -35,6 +35,8 @@ type device struct {
 	// serial has it speak as on a serial line. Requests are kept and given to
 	// answer in the form of Modbus TCP all the same.
 	serial bool
+	// shared has every unit speak for itself on one wire, as on a serial line.
+	shared bool
 	// answer writes the answer to request to c; reply is the right one, ready
 	// for the wire. It returns false to hang up. nil answers well.
 	answer func(d *device, c net.Conn, request, reply []byte) bool
@@ -60,7 +62,13 @@ func (d *device) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 	ours, theirs := net.Pipe()
 	d.conns[theirs] = true
-	d.serving.Go(func() { d.serve(theirs) })
+	d.serving.Go(func() {
+		if d.shared {
+			d.serveShared(theirs)
+		} else {
+			d.serve(theirs)
+		}
+	})
 	return ours, nil
 }
 
@@ -109,6 +117,56 @@ func (d *device) serve(c net.Conn) {
 			return
 		}
 	}
+}
+
+// speech is what the units of a serial line speak into. Each byte takes the time it
+// has at 9600 baud, so that those of two units mix, and what nobody has read yet
+// is kept.
+type speech struct {
+	net.Conn
+	spoken chan byte
+}
+
+func (w speech) Write(b []byte) (int, error) {
+	for _, c := range b {
+		time.Sleep(11 * time.Second / 9600)
+		w.spoken <- c
+	}
+	return len(b), nil
+}
+
+// serveShared hears every request at once, whoever is still speaking.
+func (d *device) serveShared(c net.Conn) {
+	w := speech{c, make(chan byte, 1<<16)}
+	var speaking sync.WaitGroup
+	d.serving.Go(func() {
+		for b := range w.spoken {
+			if _, err := c.Write([]byte{b}); err != nil {
+				return
+			}
+		}
+	})
+	for {
+		request, err := d.read(c)
+		if err != nil {
+			break
+		}
+		d.mu.Lock()
+		d.requests = append(d.requests, request)
+		owed := d.owed
+		d.owed = nil
+		d.mu.Unlock()
+		speaking.Go(func() {
+			for _, late := range owed {
+				_, _ = w.Write(late)
+			}
+			if !d.answer(d, w, request, d.wire(d.reply(request))) {
+				_ = c.Close()
+			}
+		})
+	}
+	speaking.Wait()
+	close(w.spoken)
 }
 
 // read returns the next request in the form of Modbus TCP. A serial request with
