@@ -99,6 +99,9 @@ type Point struct {
 	Period   time.Duration   // how often a new sample is expected; 0 if it comes on events only
 	MaxAge   time.Duration   // without a new sample for this long the value is stale; 0 for never
 	Decimals int             // digits worth showing after the point
+	// Formula is how the value is made from other points of the facility, as
+	// package formula reads it; "" for a point that is measured.
+	Formula string
 	// Line is, for a link point, the facility of class Line that its source is
 	// reached through; "" for any other point.
 	Line FacilityID

@@ -27,6 +27,7 @@ const (
 	BadStale                       // nothing new for longer than the point's maximum age
 	BadOffline                     // the device or its broker says it is off line
 	BadImplausible                 // a whole answer that cannot be true by what else is known
+	BadUndefined                   // a formula that has no result, such as a quotient by 0
 )
 
 var qualityNames = [...]string{
@@ -34,7 +35,7 @@ var qualityNames = [...]string{
 	BadTimeout: "timeout", BadRefused: "refused", BadClosed: "closed", BadFrame: "frame",
 	BadShort: "short", BadException: "exception", BadDecode: "decode", BadPayload: "payload",
 	BadNotAvailable: "not_available", BadOutOfRange: "out_of_range", BadStale: "stale",
-	BadOffline: "offline", BadImplausible: "implausible",
+	BadOffline: "offline", BadImplausible: "implausible", BadUndefined: "undefined",
 }
 
 // HasValue reports whether a sample of this quality carries a value.

@@ -361,14 +361,14 @@ func TestCompileSaysWhatDoesNotFit(t *testing.T) {
 		"mode == flying":                   `point mode has no state "flying"; its states are stopped, normal, inspection`,
 		"run == on":                        `point running has no named states, so "on" says nothing`,
 		"pressure.inlet < $none":           "unknown param $none",
-		"pressure.inlet < ":                "character 18: a number, a $param or the name of a state is missing",
+		"pressure.inlet < ":                "character 18: the name of a point or state, a number or a $param is missing",
 		"pressure.inlet ~ 3":               `character 16: "~" is no comparison: want ==, !=, <, <=, >, >= or in`,
 		"(run":                             `character 5: ")" is missing`,
 		"run == true true":                 `character 13: "true" does not belong here`,
 		"mode in [stopped":                 `character 17: "]" is missing`,
 		"mode.bit(99)":                     "want a bit number from 0 to 63",
 		"pressure.inlet < 5 furlongs":      `unknown unit "furlongs"`,
-		strings.Repeat("not ", 50) + "run": "nested too deeply",
+		strings.Repeat("not ", 50) + "run": "nested more than 32 deep",
 	} {
 		var got []string
 		pack := rules.Pack{Class: gateway.Pump, Rules: []rules.Spec{{ID: "r", Severity: "info", When: when(expr)}}}

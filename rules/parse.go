@@ -2,22 +2,10 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 )
-
-// The grammar of an expression:
-//
-//	expr    = and { "or" and }
-//	and     = not { "and" not }
-//	not     = "not" not | "(" expr ")" | test
-//	test    = name [ op sum | "in" "[" word { "," word } "]" | ".bit(" number ")" ]
-//	sum     = term { ("+" | "-") term }
-//	term    = number [ unit ] | "$" param | word
 
 // expr is a parsed condition. It is either a test or joins others.
 type expr struct {
@@ -58,8 +46,9 @@ const (
 	opBit
 )
 
-var operators = map[string]operator{
-	"==": opEqual, "!=": opNotEqual, "<": opLess, "<=": opLessEqual, ">": opGreater, ">=": opGreaterEqual,
+var operators = map[formula.Op]operator{
+	formula.Equal: opEqual, formula.NotEqual: opNotEqual, formula.Less: opLess,
+	formula.LessEqual: opLessEqual, formula.Greater: opGreater, formula.GreaterEqual: opGreaterEqual,
 }
 
 // term is one part of what a point is held against.
@@ -70,255 +59,87 @@ type term struct {
 	quantity gateway.Quantity
 }
 
-// maxDepth bounds how deep an expression may nest.
-const maxDepth = 32
-
+// parseExpr reads a condition: comparisons of one point with a constant each,
+// joined by and, or and not. For each the engine knows within which band of
+// values it stays as it is, which a sum of points does not have.
 func parseExpr(s string) (*expr, error) {
-	p := &parser{in: s}
-	p.next()
-	e := p.or(0)
-	if p.err == nil && p.kind != tokEnd {
-		p.fail("%q does not belong here", p.text)
+	e, err := formula.Parse(s)
+	if err != nil {
+		return nil, err
 	}
-	if p.err != nil {
-		return nil, p.err
-	}
-	return e, nil
+	return condition(e)
 }
 
-// parseSum parses a limit such as "$high - 2 V".
+// parseSum reads a limit such as "$high - 2 V".
 func parseSum(s string) ([]term, error) {
-	p := &parser{in: s}
-	p.next()
-	t := p.sum()
-	if p.err == nil && p.kind != tokEnd {
-		p.fail("%q does not belong here", p.text)
+	e, err := formula.ParseSum(s)
+	if err != nil {
+		return nil, err
 	}
-	return t, p.err
+	return terms(nil, e, false)
 }
 
-type tokKind uint8
-
-const (
-	tokEnd tokKind = iota
-	tokWord
-	tokNumber
-	tokParam
-	tokSymbol
-)
-
-type parser struct {
-	in   string
-	at   int // where the token after the current one starts
-	pos  int // where the current token starts
-	kind tokKind
-	text string
-	err  error
-}
-
-func (p *parser) fail(format string, args ...any) {
-	if p.err == nil {
-		p.err = fmt.Errorf("character %d: %s", utf8.RuneCountInString(p.in[:p.pos])+1, fmt.Sprintf(format, args...))
+func condition(e *formula.Expr) (*expr, error) {
+	joins := map[formula.Op]joinKind{formula.Not: joinNot, formula.And: joinAnd, formula.Or: joinOr}
+	join, ok := joins[e.Op]
+	if !ok {
+		t, err := testOf(e)
+		return &expr{test: t}, err
 	}
-	p.kind, p.text = tokEnd, ""
-	p.at = len(p.in)
-}
-
-func wordRune(r rune) bool {
-	return r == '_' || r == '.' || unicode.IsLetter(r) || unicode.IsDigit(r)
-}
-
-// next moves to the next token.
-func (p *parser) next() {
-	rest := strings.TrimLeft(p.in[p.at:], " \t\n")
-	p.pos = len(p.in) - len(rest)
-	if rest == "" {
-		p.kind, p.text, p.at = tokEnd, "", len(p.in)
-		return
-	}
-	r, n := utf8.DecodeRuneInString(rest)
-	switch {
-	case r == '$':
-		for n < len(rest) && wordRune(rune(rest[n])) {
-			n++
-		}
-		p.kind = tokParam
-	case unicode.IsDigit(r):
-		for n < len(rest) && (wordRune(rune(rest[n])) && !unicode.IsLetter(rune(rest[n])) && rest[n] != '_') {
-			n++
-		}
-		p.kind = tokNumber
-	case wordRune(r):
-		n = len(rest)
-		if i := strings.IndexFunc(rest, func(r rune) bool { return !wordRune(r) }); i >= 0 {
-			n = i
-		}
-		p.kind = tokWord
-	default:
-		if len(rest) > 1 && rest[1] == '=' && strings.ContainsRune("=!<>", r) {
-			n = 2
-		}
-		p.kind = tokSymbol
-	}
-	p.text, p.at = rest[:n], p.pos+n
-}
-
-func (p *parser) is(text string) bool { return p.kind != tokEnd && p.text == text }
-
-func (p *parser) want(text string) {
-	if !p.is(text) {
-		p.fail("%q is missing", text)
-		return
-	}
-	p.next()
-}
-
-func (p *parser) or(depth int) *expr { return p.joined(joinOr, "or", depth, p.and) }
-
-func (p *parser) and(depth int) *expr { return p.joined(joinAnd, "and", depth, p.not) }
-
-func (p *parser) joined(join joinKind, word string, depth int, part func(int) *expr) *expr {
-	e := part(depth)
-	if !p.is(word) {
-		return e
-	}
-	all := &expr{join: join, kids: []*expr{e}}
-	for p.is(word) {
-		p.next()
-		all.kids = append(all.kids, part(depth))
-	}
-	return all
-}
-
-func (p *parser) not(depth int) *expr {
-	if depth > maxDepth {
-		p.fail("nested too deeply")
-	}
-	switch {
-	case p.is("not"):
-		p.next()
-		return &expr{join: joinNot, kids: []*expr{p.not(depth + 1)}}
-	case p.is("("):
-		p.next()
-		e := p.or(depth + 1)
-		p.want(")")
-		return e
-	}
-	return &expr{test: p.test()}
-}
-
-func (p *parser) test() test {
-	if p.kind != tokWord {
-		p.fail("the name of a point is missing")
-		return test{}
-	}
-	t := test{name: p.text}
-	p.next()
-	if base, ok := strings.CutSuffix(t.name, ".bit"); ok && p.is("(") {
-		t.name, t.op = base, opBit
-		p.next()
-		n, err := strconv.Atoi(p.text)
-		if err != nil || n < 0 || n > 63 {
-			p.fail("want a bit number from 0 to 63")
-		}
-		t.bit = n
-		p.next()
-		p.want(")")
-		return t
-	}
-	if op, ok := operators[p.text]; ok && p.kind == tokSymbol {
-		t.op = op
-		p.next()
-		t.sum = p.sum()
-		return t
-	}
-	if p.is("in") {
-		t.op = opIn
-		p.next()
-		t.list = p.list()
-		return t
-	}
-	if p.kind == tokSymbol && !p.is(")") {
-		p.fail("%q is no comparison: want ==, !=, <, <=, >, >= or in", p.text)
-	}
-	return t
-}
-
-func (p *parser) list() (words []string) {
-	p.want("[")
-	for p.err == nil {
-		if p.kind != tokWord && p.kind != tokNumber {
-			p.fail("want the name of a state or a number")
-			return nil
-		}
-		words = append(words, p.text)
-		p.next()
-		if !p.is(",") {
-			break
-		}
-		p.next()
-	}
-	p.want("]")
-	return words
-}
-
-func (p *parser) sum() []term {
-	terms := []term{p.term(false)}
-	for p.is("+") || p.is("-") {
-		minus := p.is("-")
-		p.next()
-		terms = append(terms, p.term(minus))
-	}
-	return terms
-}
-
-func (p *parser) term(minus bool) term {
-	if p.is("-") {
-		p.next()
-		minus = !minus
-	}
-	t := term{minus: minus}
-	switch p.kind {
-	case tokParam:
-		t.param = p.text[1:]
-		if t.param == "" {
-			p.fail("the name of a param is missing after $")
-		}
-		p.next()
-	case tokWord:
-		t.word = p.text
-		p.next()
-	case tokNumber:
-		v, err := strconv.ParseFloat(p.text, 64)
+	all := &expr{join: join}
+	for _, part := range e.Parts {
+		kid, err := condition(part)
 		if err != nil {
-			p.fail("%q is not a number", p.text)
-			return t
+			return nil, err
 		}
-		t.quantity.Value = v
-		p.next()
-		t.quantity.Unit = p.unit()
-	default:
-		p.fail("a number, a $param or the name of a state is missing")
+		all.kids = append(all.kids, kid)
 	}
-	return t
+	return all, nil
 }
 
-// unit takes the unit that follows a number, if one does. Units may hold signs
-// that are no letters, such as "m3/h" or "%LEL", so it reads up to the next
-// blank, bracket or comma.
-func (p *parser) unit() string {
-	if p.kind == tokEnd || p.is("and") || p.is("or") || p.kind == tokSymbol && p.text != "%" {
-		return ""
+func testOf(e *formula.Expr) (t test, err error) {
+	switch op, compares := operators[e.Op]; {
+	case e.Op == formula.Name:
+		return test{name: e.Name}, nil
+	case e.Op == formula.Bit:
+		return test{name: e.Name, op: opBit, bit: e.Bit}, nil
+	case e.Op == formula.In && e.Parts[0].Op == formula.Name:
+		return test{name: e.Parts[0].Name, op: opIn, list: e.List}, nil
+	case compares && e.Parts[0].Op == formula.Name:
+		t = test{name: e.Parts[0].Name, op: op}
+		t.sum, err = terms(nil, e.Parts[1], false)
+		return t, err
+	case compares || e.Op == formula.In:
+		e = e.Parts[0]
 	}
-	rest := p.in[p.pos:]
-	if n := strings.IndexAny(rest, " \t\n),]"); n >= 0 {
-		rest = rest[:n]
+	return t, reckons(e)
+}
+
+// terms appends the parts of a sum to dst.
+func terms(dst []term, e *formula.Expr, minus bool) ([]term, error) {
+	t := term{minus: minus}
+	switch e.Op {
+	case formula.Number:
+		t.quantity = e.Number
+	case formula.Param:
+		t.param = e.Name
+	case formula.Name:
+		t.word = e.Name
+	case formula.Neg:
+		return terms(dst, e.Parts[0], !minus)
+	case formula.Add, formula.Sub:
+		dst, err := terms(dst, e.Parts[0], minus)
+		if err != nil {
+			return nil, err
+		}
+		return terms(dst, e.Parts[1], minus != (e.Op == formula.Sub))
+	default:
+		return nil, reckons(e)
 	}
-	if !gateway.ValidUnit(rest) {
-		p.fail("unknown unit %q", rest)
-		return ""
-	}
-	p.at = p.pos + len(rest)
-	p.next()
-	return rest
+	return append(dst, t), nil
+}
+
+// reckons is the error of a rule that computes something.
+func reckons(e *formula.Expr) error {
+	return fmt.Errorf("character %d: a rule holds one point against a constant; let a derived point compute, under derive: in the profile", e.At)
 }
