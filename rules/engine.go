@@ -31,6 +31,8 @@ type Engine struct {
 	byKey     map[string]Ref
 	unmatched []string
 
+	derived derivation
+
 	timers timers
 	now    gateway.Instant
 }
@@ -73,6 +75,7 @@ type instance struct {
 	severity Severity
 	stale    bool
 	resets   bool // a person ends the latch
+	waits    bool // until what is derived from its inputs is known, too
 }
 
 // step is one level of a rule, each with a small machine of its own; a rule
@@ -98,6 +101,7 @@ type step struct {
 
 func newEngine(site *gateway.Site) *Engine {
 	e := &Engine{
+		derived:     derivation{feeds: make([]*feed, site.Len())},
 		latest:      make([]gateway.Sample, site.Len()),
 		bands:       make([]band, site.Len()),
 		seen:        make([]bool, site.Len()),
@@ -160,6 +164,7 @@ func (e *Engine) finish() {
 			in.unseen++
 		}
 	}
+	e.derived.waiting = make([]Ref, 0, len(e.instances))
 	e.timers.grow(len(e.steps))
 	e.atomAt = nil
 }
@@ -184,25 +189,53 @@ func (e *Engine) Reads(ref gateway.PointRef) (read, impairs bool) {
 // Unmatched returns the rules that apply to no facility, as "class/rule".
 func (e *Engine) Unmatched() []string { return e.unmatched }
 
-// Observe takes samples into the latest table, holds each against the rules and
-// appends to dst what they change, in their order. The samples of one point come
-// in the order of their time; an older one counts as of now.
+// Observe takes samples into the latest table, computes what is derived from
+// them, holds each against the rules and appends to dst what they change, in
+// their order. The samples of one point come in the order of their time; an
+// older one counts as of now.
 func (e *Engine) Observe(dst []Change, samples []gateway.Sample) []Change {
+	e.derived.told = e.derived.told[:0]
 	latest, bands := e.latest, e.bands
 	for i := range samples {
 		s := &samples[i]
-		latest[s.Point] = *s
 		if b := &bands[s.Point]; s.Value >= b.lo && s.Value <= b.hi && s.Quality.HasValue() {
+			latest[s.Point] = *s
 			continue
 		}
 		dst = e.look(dst, *s)
 	}
-	return dst
+	return e.derive(dst)
 }
 
 // look takes a sample that may change something.
 func (e *Engine) look(dst []Change, s gateway.Sample) []Change {
+	feed := e.derived.feeds[s.Point]
+	if len(e.derived.taken) > 0 && (s.At != e.derived.at || feed != nil && feed.fresh) {
+		dst = e.derive(dst)
+	}
+	e.latest[s.Point] = s
 	dst = e.Advance(dst, s.At) // a hold that ended before this sample has passed
+	news := e.judge(s)
+	if feed != nil {
+		e.bands[s.Point] = noBand // what is derived may change though no rule looks at the point
+		e.derived.take(feed, s.At)
+	}
+	if !news {
+		return dst
+	}
+	for _, ref := range e.instancesOf[s.Point] {
+		if feed != nil {
+			e.wait(ref)
+		} else {
+			dst = e.weigh(dst, ref)
+		}
+	}
+	return dst
+}
+
+// judge works out the truth of all comparisons of a point. It reports whether
+// the instances that look at it have to be weighed.
+func (e *Engine) judge(s gateway.Sample) bool {
 	known := s.Quality.HasValue() && !math.IsNaN(s.Value)
 	b := &e.bands[s.Point]
 	if known {
@@ -219,18 +252,14 @@ func (e *Engine) look(dst []Change, s gateway.Sample) []Change {
 		changed = changed || t != e.truth[i]
 		e.truth[i] = t
 	}
-	news := !e.seen[s.Point]
+	if e.seen[s.Point] {
+		return changed
+	}
 	e.seen[s.Point] = true
-	if !changed && !news {
-		return dst
-	}
 	for _, ref := range e.instancesOf[s.Point] {
-		if news {
-			e.instances[ref].unseen--
-		}
-		dst = e.weigh(dst, ref)
+		e.instances[ref].unseen--
 	}
-	return dst
+	return true
 }
 
 // hold compares v and narrows the band to where the answer stays the same.
