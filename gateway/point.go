@@ -63,6 +63,11 @@ type State struct {
 // driver and is always of good quality.
 const LinkPoint = "link"
 
+// LinkStates returns what formulas, rules and screens call the values of a link.
+func LinkStates() map[int64]State {
+	return map[int64]State{0: {"lost", Text{"中断", "lost"}}, 1: {"good", Text{"在线", "online"}}}
+}
+
 // BlindPoint is the name of the point that says which inputs of rules have had
 // no value for too long although the facility's devices answer. It is told by
 // the gateway itself and is always of good quality.

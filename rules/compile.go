@@ -35,7 +35,7 @@ func Compile(site *gateway.Site, packs []Pack, set Settings, report gateway.Repo
 			report(path, problem, hint)
 		}
 	}
-	c.engine.addDerived(site, c.report)
+	c.engine.addDerived(site)
 	c.checkSettings(packs)
 	for i := range packs {
 		pack := &packs[i]

@@ -39,16 +39,13 @@ type feed struct {
 // only lent.
 func (e *Engine) Derived() []gateway.Sample { return e.derived.told }
 
-// addDerived compiles the formulas of a site. Mistakes have been found when the
-// site was made, so report should not hear of any.
-func (e *Engine) addDerived(site *gateway.Site, report gateway.Report) {
+// addDerived compiles the formulas of a site. One with a mistake, which whoever
+// read the formula has reported, is left out: its point never has a value.
+func (e *Engine) addDerived(site *gateway.Site) {
 	d := &e.derived
 	for i := range site.Facilities() {
 		first, _ := site.PointsOf(i)
-		points := site.Facilities()[i].Points
-		d.points = append(d.points, formula.Compile(points, first, func(j int, err *formula.Error) {
-			report("derive."+string(points[j].ID()), err.Error(), err.Hint)
-		})...)
+		d.points = append(d.points, formula.Compile(site.Facilities()[i].Points, first, func(int, *formula.Error) {})...)
 	}
 	for i := range d.points {
 		for _, input := range d.points[i].Inputs {

@@ -11,7 +11,8 @@ import (
 	"github.com/intact-gateway/intact/rules"
 )
 
-// observe takes samples into the latest table and holds them against the rules.
+// observe takes samples into the latest table, with what is derived from them,
+// and holds all of it against the rules.
 func (p *Pipeline) observe(samples []gateway.Sample) {
 	now := p.now()
 	for i := range samples {
@@ -27,6 +28,9 @@ func (p *Pipeline) observe(samples []gateway.Sample) {
 	}
 	p.stats.Samples += uint64(len(samples))
 	p.changes = p.parts.Engine.Observe(p.changes[:0], samples)
+	if derived := p.parts.Engine.Derived(); p.o.Export != nil && len(derived) > 0 {
+		p.o.Export(derived)
+	}
 	p.applyChanges()
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 	"github.com/intact-gateway/intact/rules"
 )
 
@@ -37,6 +38,9 @@ type Point struct {
 	Role   string           `yaml:"role"`      // default: the name
 	States map[int64]string `yaml:"states"`    // of an enum or a bitset
 	Period time.Duration    `yaml:"period"`    // between two polls
+	// Formula makes the point from others of the facility, as derive: does in a
+	// profile; it has no series, and is discrete if the formula is true or false.
+	Formula string `yaml:"formula"`
 }
 
 // Test is one run of the engine from its start.
@@ -142,6 +146,10 @@ func (f *Facility) validate(report gateway.Report) {
 			report("points."+p.Name, fmt.Sprintf("%q is neither a unit nor a kind of point", p.Is), "such as MPa, discrete, enum, counter, bitset or analog; units are "+strings.Join(gateway.Units(), ", "))
 		}
 	}
+	points := f.points()
+	formula.Compile(points, 0, func(i int, err *formula.Error) {
+		report("points."+points[i].Name+".formula", err.Error(), err.Hint)
+	})
 }
 
 func classes() []string {
@@ -163,6 +171,8 @@ func (f *File) validateTest(t *Test, report gateway.Report) {
 		at := report.At("series." + string(id))
 		if p := f.point(id); p == nil {
 			at("", fmt.Sprintf("there is no point %s", id), "write facility/point; the points are "+strings.Join(f.pointIDs(), ", "))
+		} else if p.Formula != "" {
+			at("", fmt.Sprintf("%s is computed", id), "give series to what it is made from")
 		} else if _, err := parseSeries(text, p); err != nil {
 			at("", err.Error(), `write value x count, such as "0.9x10 ?x5 _x2"; ? is a bad sample, _ none`)
 		}

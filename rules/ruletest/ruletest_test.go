@@ -22,6 +22,9 @@ func file(test ruletest.Test) *ruletest.File {
 			{Name: "run", Is: "discrete"},
 			{Name: "inlet", Is: "bar", Role: "pressure.inlet"},
 			{Name: "mode", Is: "enum", States: map[int64]string{0: "stopped", 1: "box2"}},
+			{Name: "outlet", Is: "bar"},
+			{Name: "lift", Is: "bar", Formula: "outlet - pressure_in"},
+			{Name: "pressure_in", Is: "bar", Formula: "inlet"},
 		}}},
 		Tests: []ruletest.Test{test},
 	}
@@ -77,6 +80,7 @@ func TestPlay(t *testing.T) {
 	atOnce.Restart, anew.Restart = "alarm_if_true", "reset"
 	link := rules.Spec{When: &rules.Condition{Expr: "link == false"}, Hold: rules.Hold{Polls: 3}}
 	mode := rules.Spec{When: &rules.Condition{Expr: "mode == box2"}}
+	weak := rules.Spec{When: &rules.Condition{Expr: "lift < 1 bar"}}
 	inlet := func(s string) map[gateway.PointID]string { return map[gateway.PointID]string{"p/inlet": s} }
 	for _, tt := range []struct {
 		name string
@@ -112,6 +116,8 @@ func TestPlay(t *testing.T) {
 		{"the link follows the loss through a restart", link, ruletest.Test{
 			Events: []ruletest.Event{{At: 1 * second, Lost: "p", For: 30 * second}, {At: 20 * second, Restart: 2 * second}},
 			Expect: []ruletest.Expectation{at(1*second, "pending"), at(16*second, "active"), at(22*second, "active"), at(31*second, "normal")}}},
+		{"a derived point counts once for a moment", weak, ruletest.Test{Series: map[gateway.PointID]string{"p/inlet": "1x3 4x3 1x2 ?", "p/outlet": "3x3 6x3 1.5x9"}, Expect: []ruletest.Expectation{
+			at(2*second, "normal"), at(3*second, "normal"), at(6*second, "active"), at(8*second, "active stale")}}},
 		{"a state is written by name", mode, ruletest.Test{Series: map[gateway.PointID]string{"p/mode": "stoppedx2 box2x3"}, Expect: []ruletest.Expectation{
 			at(1*second, "normal"), at(2*second, "active")}}},
 	} {
@@ -180,6 +186,7 @@ func TestSeriesWithMistakes(t *testing.T) {
 		{"p/run", "2", "neither 0 nor 1"},
 		{"p/mode", "stoped", "no value of point"},
 		{"p/nothing", "1", "there is no point"},
+		{"p/lift", "1", "p/lift is computed"},
 		{"q/run", "1", "there is no point"},
 	} {
 		f := file(ruletest.Test{Series: map[gateway.PointID]string{gateway.PointID(tt.point): tt.series}, Never: []string{"p/r"}})

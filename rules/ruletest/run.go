@@ -125,11 +125,13 @@ func (r *run) samples() []act {
 	refs := slices.Sorted(maps.Keys(r.series))
 	for i := range steps {
 		acts = append(acts, act{time.Duration(i) * r.every, rankSamples, func(now gateway.Instant) {
+			var batch []gateway.Sample
 			for _, ref := range refs {
 				if s := r.series[ref]; i < len(s) && !s[i].none && r.lost[r.site.FacilityOf(ref).ID] == 0 {
-					r.observe(gateway.Sample{Point: ref, Value: s[i].number, Quality: s[i].quality, At: now})
+					batch = append(batch, gateway.Sample{Point: ref, Value: s[i].number, Quality: s[i].quality, At: now})
 				}
 			}
+			r.observe(batch...)
 		}})
 	}
 	return acts
@@ -205,11 +207,13 @@ func (r *run) lose(id gateway.FacilityID, now gateway.Instant) {
 
 func (r *run) silence(f gateway.Facility, now gateway.Instant) {
 	r.tell(f, gateway.LinkPoint, 0, now)
+	var batch []gateway.Sample
 	for _, p := range f.Points {
-		if ref, ok := r.site.Lookup(p.ID()); ok && p.Role != gateway.LinkPoint && p.Role != gateway.BlindPoint {
-			r.observe(gateway.Sample{Point: ref, Quality: gateway.BadTimeout, At: now})
+		if ref, ok := r.site.Lookup(p.ID()); ok && p.Role != gateway.LinkPoint && p.Role != gateway.BlindPoint && p.Formula == "" {
+			batch = append(batch, gateway.Sample{Point: ref, Quality: gateway.BadTimeout, At: now})
 		}
 	}
+	r.observe(batch...)
 }
 
 func (r *run) regain(id gateway.FacilityID, now gateway.Instant) {
@@ -218,9 +222,10 @@ func (r *run) regain(id gateway.FacilityID, now gateway.Instant) {
 	}
 }
 
-func (r *run) observe(s gateway.Sample) {
+// observe gives samples of one moment to the engine.
+func (r *run) observe(samples ...gateway.Sample) {
 	if r.engine != nil {
-		r.take(r.engine.Observe(r.changes[:0], []gateway.Sample{s}))
+		r.take(r.engine.Observe(r.changes[:0], samples))
 	}
 }
 

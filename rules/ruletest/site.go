@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 )
 
 // linkPeriod is how often drivers tell the link of a facility.
@@ -20,23 +21,29 @@ func (f *File) Site() (*gateway.Site, error) {
 	var all []gateway.Facility
 	for _, given := range f.Facilities {
 		name := gateway.Text{ZH: string(given.ID), EN: string(given.ID)}
-		facility := gateway.Facility{ID: given.ID, Class: given.Class, Name: name}
-		for i := range given.Points {
-			facility.Points = append(facility.Points, given.Points[i].point())
-		}
-		for _, p := range given.implied() {
-			if !slices.ContainsFunc(facility.Points, func(q gateway.Point) bool { return q.Name == p.Name }) {
-				facility.Points = append(facility.Points, p)
-			}
-		}
-		all = append(all, facility)
+		all = append(all, gateway.Facility{ID: given.ID, Class: given.Class, Name: name, Points: given.points()})
 	}
 	return gateway.NewSite("test", gateway.Text{ZH: "测试", EN: "Test"}, time.UTC, gateway.English, all)
 }
 
+// points returns all points of the facility, given, computed and implied.
+func (f *Facility) points() []gateway.Point {
+	var points []gateway.Point
+	for i := range f.Points {
+		points = append(points, f.Points[i].point())
+	}
+	for _, p := range f.implied() {
+		if !slices.ContainsFunc(points, func(q gateway.Point) bool { return q.Name == p.Name }) {
+			points = append(points, p)
+		}
+	}
+	formula.Complete(points)
+	return points
+}
+
 // implied returns the points that the gateway adds to a facility.
 func (f *Facility) implied() []gateway.Point {
-	link := gateway.Point{Name: gateway.LinkPoint, Role: gateway.LinkPoint, Kind: gateway.Discrete, Period: linkPeriod}
+	link := gateway.Point{Name: gateway.LinkPoint, Role: gateway.LinkPoint, Kind: gateway.Discrete, Period: linkPeriod, States: gateway.LinkStates()}
 	switch f.Class {
 	case gateway.Gateway:
 		return nil
@@ -48,7 +55,7 @@ func (f *Facility) implied() []gateway.Point {
 }
 
 func (p *Point) point() gateway.Point {
-	q := gateway.Point{Name: p.Name, Role: p.Role, Period: p.Period}
+	q := gateway.Point{Name: p.Name, Role: p.Role, Period: p.Period, Formula: p.Formula}
 	if q.Role == "" {
 		q.Role = p.Name
 	}
@@ -80,13 +87,7 @@ func (f *File) point(id gateway.PointID) *gateway.Point {
 	if g == nil {
 		return nil
 	}
-	for i := range g.Points {
-		if g.Points[i].Name == name {
-			p := g.Points[i].point()
-			return &p
-		}
-	}
-	for _, p := range g.implied() {
+	for _, p := range g.points() {
 		if p.Name == name {
 			return &p
 		}
