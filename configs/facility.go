@@ -10,6 +10,7 @@ import (
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 )
 
 // addFacilities checks the facilities of a file and lays out those that can be.
@@ -115,9 +116,27 @@ func (l *loader) addFacility(f Facility, name string, sources []Source, written 
 		whole = l.addSource(&g, s, name, i+1, written[i]) && whole
 	}
 	if whole {
+		l.deriveFacility(&g, f.Derive, at)
 		g.Points = append(g.Points, gateway.BlindnessPoint())
 		l.built = append(l.built, g)
 	}
+}
+
+// deriveFacility gives g, which has the points of all its sources, those that
+// are computed from them. at is where its id is written.
+func (l *loader) deriveFacility(g *gateway.Facility, derived []drivers.Derived, at origin) {
+	before := len(at.doc.Problems())
+	within := origin{at.doc, at.path[:strings.LastIndex(at.path, ".")]}
+	drivers.ValidateDerived(within.report, "derive", derived, g.Points)
+	if len(at.doc.Problems()) > before {
+		return
+	}
+	for i := range derived {
+		p := derived[i].Point()
+		p.Facility = g.ID
+		g.Points = append(g.Points, p)
+	}
+	formula.Complete(g.Points)
 }
 
 // addSource gives g the points of its nth source. It returns false if they
@@ -142,6 +161,7 @@ func (l *loader) addSource(g *gateway.Facility, s Source, name string, n int, at
 		return false // its own mistakes are reported, and its points not known
 	}
 	for _, point := range p.GatewayPoints(d) {
+		point.Formula = drivers.SourceFormula(point.Formula, n)
 		if slices.ContainsFunc(g.Points, func(other gateway.Point) bool { return other.Name == point.Name }) {
 			at.report("profile", fmt.Sprintf("point %s is in the profile of another source, too", point.Name), "a facility has each point once: use a profile of your own with other names")
 			return false

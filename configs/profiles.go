@@ -134,6 +134,7 @@ func (p *profile) derive() drivers.Profile {
 	d := cloned(&p.raw)
 	d.Name, d.Extends, d.Without, d.Samples = "", "", nil, nil
 	d.Points = slices.DeleteFunc(d.Points, func(pt drivers.Point) bool { return slices.Contains(p.raw.Without, pt.Name) })
+	d.Derive = slices.DeleteFunc(d.Derive, func(pt drivers.Derived) bool { return slices.Contains(p.raw.Without, pt.Name) })
 	return d
 }
 
@@ -141,6 +142,7 @@ func (p *profile) derive() drivers.Profile {
 func cloned(p *drivers.Profile) drivers.Profile {
 	c := *p
 	c.Points, c.Repeat, c.Samples = slices.Clone(p.Points), slices.Clone(p.Repeat), slices.Clone(p.Samples)
+	c.Derive = slices.Clone(p.Derive)
 	for i := range c.Repeat {
 		c.Repeat[i].Points = slices.Clone(c.Repeat[i].Points)
 		c.Repeat[i].Over = slices.Clone(c.Repeat[i].Over)

@@ -61,6 +61,8 @@ type Facility struct {
 	Source      `yaml:",inline"`
 	Sources     []Source `yaml:"sources"` // instead of the one source above
 	Devices     []string `yaml:"devices"` // what {device} in id, name and topic stands for
+	// Derive are points computed from those of all sources.
+	Derive []drivers.Derived `yaml:"derive,keyed"`
 }
 
 // Source is where points of a facility come from.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func LineFacility(b Bus) gateway.Facility {
 func LinkPoint(n int) gateway.Point {
 	return gateway.Point{
 		Name: linkName(n), Text: gateway.Text{ZH: "通讯", EN: "Link"}, Role: gateway.LinkPoint,
-		Kind: gateway.Discrete, Period: 5 * time.Second, MaxAge: time.Minute,
+		Kind: gateway.Discrete, States: gateway.LinkStates(), Period: 5 * time.Second, MaxAge: time.Minute,
 	}
 }
 
@@ -204,6 +205,11 @@ func (p *Profile) pointIndex(name string) int {
 		}
 	}
 	return -1
+}
+
+// has reports whether the profile has a point called name, measured or derived.
+func (p *Profile) has(name string) bool {
+	return p.pointIndex(name) >= 0 || slices.ContainsFunc(p.Derive, func(d Derived) bool { return d.Name == name })
 }
 
 // bounds returns between which values the gate is open.

@@ -29,9 +29,10 @@ const (
 const exponent = "exponent"
 
 const (
-	defaultMaxGap = 8
-	minMaxAge     = 10 * time.Second
-	defaultSkew   = 5 * time.Minute
+	defaultMaxGap   = 8
+	defaultDecimals = 2 // of values that are not whole numbers on the wire
+	minMaxAge       = 10 * time.Second
+	defaultSkew     = 5 * time.Minute
 )
 
 // Normalize writes out what is repeated and fills in what the profile leaves to
@@ -40,6 +41,7 @@ const (
 func (p *Profile) Normalize() {
 	p.Protocol = cmp.Or(p.Protocol, Modbus)
 	p.Points, _ = p.expanded()
+	p.Derive = p.derived()
 	p.Repeat, p.Without = nil, nil
 	for i := range p.Points {
 		p.Points[i] = p.complete(p.Points[i])
@@ -163,9 +165,11 @@ func (p *Profile) WireAddress(reg int) (uint16, error) {
 }
 
 // GatewayPoints returns the points of d's facility that the profile gives, in
-// its order and without the link point.
+// its order and without the link point. What its formulas say of those that are
+// derived is for formula.Complete to fill in, once the facility has all its
+// points.
 func (p *Profile) GatewayPoints(d Device) []gateway.Point {
-	points := make([]gateway.Point, len(p.Points))
+	points := make([]gateway.Point, len(p.Points), len(p.Points)+len(p.Derive))
 	for i := range p.Points {
 		pt := p.complete(p.Points[i])
 		kind, _ := gateway.ParseKind(pt.Kind)
@@ -181,6 +185,11 @@ func (p *Profile) GatewayPoints(d Device) []gateway.Point {
 			g.MaxAge = cmp.Or(g.MaxAge, max(3*g.Period, minMaxAge))
 		}
 		points[i] = g
+	}
+	for _, derived := range p.derived() {
+		g := derived.Point()
+		g.Facility = d.Facility
+		points = append(points, g)
 	}
 	return points
 }
@@ -219,7 +228,7 @@ func (pt *Point) decimals(kind gateway.Kind) int {
 		return 0
 	}
 	if t, ok := modbus.ParseType(pt.Type); !ok || t.Float() {
-		return 2
+		return defaultDecimals
 	}
 	return int(min(max(0, math.Ceil(-math.Log10(math.Abs(*pt.Scale))-1e-9)), 6))
 }

@@ -42,6 +42,7 @@ type Profile struct {
 	Quirks   Quirks        `yaml:"quirks"`
 	Points   []Point       `yaml:"points,keyed"`
 	Repeat   []Repeat      `yaml:"repeat,keyed"`
+	Derive   []Derived     `yaml:"derive,keyed"` // computed from the others, and from the link
 	Sentinel []Sentinel    `yaml:"sentinel"`
 	Probe    *Probe        `yaml:"probe"` // how a device of the model is recognised
 

@@ -33,6 +33,7 @@ func (p *Profile) TestSamples() error {
 func (p *Profile) TestSample(i int) []error {
 	full := *p
 	full.Points, _ = p.expanded()
+	full.Derive = p.derived()
 	refs := make([]gateway.PointRef, len(full.Points))
 	for i := range refs {
 		refs[i] = gateway.PointRef(i)
@@ -50,9 +51,10 @@ func (p *Profile) TestSample(i int) []error {
 	if err != nil {
 		return []error{err}
 	}
+	all := full.deriveSamples(got)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(v.Want)) {
-		if err := compare(got[full.pointIndex(name)], v.Want[name]); err != nil {
+		if err := compare(all[name], v.Want[name]); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}

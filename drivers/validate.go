@@ -56,11 +56,12 @@ func (p *Profile) Validate(report gateway.Report) {
 	full.validatePoints(report, paths)
 	full.validateSentinels(report)
 	full.validateProbe(report)
+	ValidateDerived(report, "derive", p.derived(), full.measured())
 	whole := *p
 	whole.Without = nil
 	whole.Points, _ = whole.expanded()
 	for i, name := range p.Without {
-		if whole.pointIndex(name) < 0 {
+		if !whole.has(name) {
 			report(fmt.Sprintf("without[%d]", i), fmt.Sprintf("there is no point %q to be without", name), "")
 		}
 	}
@@ -140,23 +141,10 @@ func pipeline(report gateway.Report, path string, n int) {
 
 // validatePoint checks one point; report leads to it.
 func (p *Profile) validatePoint(report gateway.Report, pt *Point) {
-	switch {
-	case !word(pt.Name):
-		report("", fmt.Sprintf("%q cannot be the name of a point", pt.Name), nameHint)
-	case pt.Name == gateway.LinkPoint || strings.HasPrefix(pt.Name, gateway.LinkPoint+"."):
-		report("", fmt.Sprintf("the name %s is taken by the driver", pt.Name), "name it otherwise")
-	}
-	if pt.Role != "" && !word(pt.Role) {
-		report("role", fmt.Sprintf("%q cannot be a role", pt.Role), nameHint+", such as voltage.l1")
-	}
-	if !gateway.ValidUnit(pt.Unit) {
-		report("unit", fmt.Sprintf("unknown unit %q", pt.Unit), "one of "+joinWords(gateway.Units()))
-	}
+	validateName(report, pt.Name)
+	validateLook(report, pt.Role, pt.Unit, pt.Decimals)
 	oneOf(report, "group", pt.Group, "", fast, normal, slow)
 	duration(report, "max_age", pt.MaxAge, time.Second, math.MaxInt64)
-	if d := pt.Decimals; d != nil && (*d < 0 || *d > maxDecimals) {
-		report("decimals", fmt.Sprintf("%d digits", *d), fmt.Sprintf("0 to %d", maxDecimals))
-	}
 	full := p.complete(*pt)
 	kind, ok := gateway.ParseKind(full.Kind)
 	if !ok {
@@ -376,7 +364,7 @@ func (p *Profile) validateSample(report gateway.Report, v *Vector) {
 		report("want", "the sample says nothing of the values", "such as {v_l1: 230}")
 	}
 	for name := range v.Want {
-		if p.pointIndex(name) < 0 {
+		if !p.has(name) {
 			report("want."+name, fmt.Sprintf("the profile has no point %q", name), "")
 		}
 	}

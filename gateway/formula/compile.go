@@ -241,7 +241,7 @@ func (c *compiler) convert(e *Expr, a, b typ, difference bool) {
 	}
 	zero, err := gateway.ConvertUnit(0, b.unit, a.unit)
 	if err != nil {
-		c.fail(e, "", "%v", err)
+		c.fail(e, "add and compare only amounts of one kind", "%v", err)
 		return
 	}
 	one, _ := gateway.ConvertUnit(1, b.unit, a.unit)
