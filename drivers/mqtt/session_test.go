@@ -72,8 +72,15 @@ func TestAnotherClientOfOurNameIsSuspected(t *testing.T) {
 			t.Error("one lost connection made us suspect a rival")
 		}
 		other := listen(t, config(leakSensor()), b.Dial)
-		pass(3 * time.Minute)
-		if !l.Stats().Rival && !other.Stats().Rival {
+		rival := func() bool { return l.Stats().Rival || other.Stats().Rival }
+		for range 10 {
+			pass(3 * time.Minute)
+			if rival() {
+				break
+			}
+			b.Disconnect() // now and then this broker lets both stay
+		}
+		if !rival() {
 			t.Error("two clients throw each other out and neither says so")
 		}
 		if got := l.logged("same client id") + other.logged("same client id"); got == 0 || got > 2 {
