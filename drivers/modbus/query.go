@@ -108,7 +108,7 @@ func (q *Query) identify(unit, access, object byte) ([]byte, error) {
 func (q *Query) unit(id byte) *asker {
 	a := q.ports[id]
 	if a == nil {
-		a = &asker{port: port{line: &q.line, timeout: q.timeout, pause: q.pause, probe: true}}
+		a = &asker{port: port{line: &q.line, timeout: q.timeout, wait: q.timeout, pause: q.pause, probe: true}}
 		a.pack = q.line.framing.packager(id)
 		a.client = modbus.NewClient2(a.pack, &a.port)
 		q.ports[id] = a

@@ -354,8 +354,8 @@ func (r *rtu) marker(request []byte) []byte {
 	return m
 }
 
-// frameBytes returns how many bytes a read and its answer are.
-func frameBytes(request []byte) int { return rtuRequest + rtuOverhead + answerSize(request) }
+// frameBytes returns how many bytes a request and its answer are.
+func frameBytes(request []byte) int { return len(request) + rtuOverhead + answerSize(request) }
 
 // answerSize returns how many bytes of data a read asks for; of an identification
 // the most there may be.
