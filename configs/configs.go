@@ -28,6 +28,8 @@ type Options struct {
 	Env func(name string) (value string, ok bool)
 	// AnyLoad takes lines that cannot keep up, too.
 	AnyLoad bool
+	// Places keeps where everything is written, for Explain.
+	Places bool
 }
 
 // Config is everything a gateway is built from.
@@ -45,6 +47,8 @@ type Config struct {
 	// Instances is how many rules are at work, counted once for each facility.
 	Instances int
 	Warnings  []yaml.Problem
+
+	written *loader // nil unless Options.Places
 }
 
 // Errors are all mistakes of a site file and of the files it refers to.
@@ -81,6 +85,9 @@ func Load(fsys fs.FS, name string, o Options) (*Config, error) {
 		return nil, &Errors{Problems: problems}
 	}
 	c.Warnings = l.warnings
+	if o.Places {
+		c.written = l
+	}
 	return c, nil
 }
 

@@ -40,6 +40,7 @@ func Compile(site *gateway.Site, packs []Pack, set Settings, report gateway.Repo
 	for i := range packs {
 		pack := &packs[i]
 		for j := range pack.Rules {
+			c.number = [2]int{i, j}
 			c.compileSpec(pack, &pack.Rules[j], gateway.Report(c.report).At(fmt.Sprintf("packs[%d].rules.%s", i, pack.Rules[j].ID)))
 		}
 	}
@@ -52,6 +53,7 @@ type compiler struct {
 	set    Settings
 	report gateway.Report
 	seen   map[string]bool
+	number [2]int // of the pack, and of the rule in it, that is being compiled
 	engine *Engine
 }
 
@@ -133,7 +135,7 @@ func (s *scope) fail(report gateway.Report, format string, args ...any) {
 // condition compiles a rule that has one condition. It returns whether the
 // facility has the points for it.
 func (s *scope) condition(spec *Spec, rule *Rule) bool {
-	in := instance{rule: rule, point: gateway.NoPoint, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: gateway.NoPoint, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
 	s.first, s.limit = gateway.NoPoint, math.NaN()
 	st := step{severity: rule.Severity}
 	st.when = s.program(spec.When, s.report.At("when"))
@@ -167,7 +169,7 @@ func (s *scope) levels(spec *Spec, rule *Rule) bool {
 }
 
 func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef) bool {
-	in := instance{rule: rule, point: ref, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: ref, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
 	s.use(ref)
 	var steps []step
 	for _, l := range spec.Levels {

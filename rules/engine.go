@@ -69,6 +69,7 @@ type instance struct {
 	minActive  time.Duration
 	badData    badData
 	first, end int32 // its steps
+	pack, spec int   // where it is written
 	unseen     int32 // points of which no sample has come yet: not even a bad one
 
 	phase    Phase

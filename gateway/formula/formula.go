@@ -47,6 +47,17 @@ const (
 // Compares reports whether o compares two numbers.
 func (o Op) Compares() bool { return o >= Equal && o <= GreaterEqual }
 
+// String returns a comparison as it is written, and the number of any other
+// operator.
+func (o Op) String() string {
+	for written, op := range comparisons {
+		if op == o {
+			return written
+		}
+	}
+	return fmt.Sprintf("op(%d)", uint8(o))
+}
+
 // Expr is a parsed expression.
 type Expr struct {
 	Op     Op
