@@ -53,19 +53,25 @@ func (c *Config) Explain(name string) (*Explanation, error) {
 		return nil, errors.New("the configuration was loaded without its places")
 	}
 	x := explainer{Config: c, engine: rules.Compile(c.Site, c.Packs, c.Settings, func(_, _, _ string) {})}
-	if ref, ok := c.Site.Lookup(gateway.PointID(name)); ok {
-		return x.point(ref), nil
-	}
 	var found []rules.Ref
 	for i, in := range x.engine.Instances() {
 		if in.Key == name || strings.HasPrefix(in.Key, name+"/") && strings.Contains(name, "/") {
 			found = append(found, rules.Ref(i))
 		}
 	}
-	if len(found) == 0 {
+	ref, isPoint := c.Site.Lookup(gateway.PointID(name))
+	switch {
+	case isPoint && len(found) > 0: // such as blind, which is both
+		p, r := x.point(ref), x.rule(name, found)
+		p.Sections = append(p.Sections, r.Sections...)
+		return p, nil
+	case isPoint:
+		return x.point(ref), nil
+	case len(found) > 0:
+		return x.rule(name, found), nil
+	default:
 		return nil, x.unknown(name)
 	}
-	return x.rule(name, found), nil
 }
 
 // explainer gathers what is known of one site.
@@ -96,12 +102,23 @@ func (x *explainer) unknown(name string) error {
 	case !slices.Contains(ids, facility):
 		return fmt.Errorf("there is no facility %q (%s)", facility, yaml.Suggest(facility, ids))
 	case !whole:
-		return fmt.Errorf("%s is a facility: name one of its points or rules (%s)", name, strings.Join(own, ", "))
+		return fmt.Errorf("%s is a facility: name one of its points or rules (%s)", name, some(own))
 	default:
+		slices.Sort(own)
+		own = slices.Compact(own)
 		hint := yaml.Suggest(name, own)
 		if hint == "" {
-			hint = "there are " + strings.Join(own, ", ")
+			hint = "there are " + some(own)
 		}
 		return fmt.Errorf("facility %s has neither a point nor a rule %q (%s)", facility, name, hint)
 	}
+}
+
+// some lists the first of many names.
+func some(names []string) string {
+	const most = 32
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
 }

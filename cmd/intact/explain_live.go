@@ -136,7 +136,7 @@ func askAll[T any](ctx context.Context, base, list string, query url.Values, ite
 		if page.Next == nil || *page.Next == "" {
 			return nil
 		}
-		query.Set("after", *page.Next)
+		query.Set("cursor", *page.Next)
 	}
 }
 
