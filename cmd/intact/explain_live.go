@@ -87,7 +87,7 @@ func add(s *configs.ExplainSection, zh, en, value string) {
 func (p *livePoint) text(now time.Time) string {
 	parts := []string{p.Quality}
 	if p.Value != nil {
-		number := strconv.FormatFloat(*p.Value, 'f', -1, 64)
+		number := strconv.FormatFloat(*p.Value, 'g', 6, 64)
 		parts = []string{strings.TrimSpace(number + " " + p.Unit), p.State, p.Quality}
 	}
 	if p.Reason != "" {

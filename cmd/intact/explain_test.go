@@ -3,6 +3,9 @@ package main_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,5 +96,32 @@ func TestAnExplanationForAProgram(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"outlet"}, e.Points); diff != "" || e.Kind != "rule" || e.Title.ZH == "" {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestExplainAsksARunningGateway stands in for one whose list of points comes in
+// two parts.
+func TestExplainAsksARunningGateway(t *testing.T) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path + "?" + r.URL.RawQuery {
+		case "/api/v1/points?facility=booster":
+			fmt.Fprint(w, `{"items":[{"name":"on","value":1,"quality":"good"}],"next":"1"}`)
+		case "/api/v1/points?cursor=1&facility=booster":
+			fmt.Fprint(w, `{"items":[{"name":"outlet","value":null,"unit":"bar","quality":"bad","reason":"timeout"}],"next":null}`)
+		case "/api/v1/alerts?":
+			fmt.Fprint(w, `{"items":[{"id":7,"facility":"booster","rule":"outlet_low","severity":"critical","condition":"active","stale":true,"suppressed":true,"cause":3}],"next":null}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer api.Close()
+	stdout, stderr, code := call(t, "explain", "booster/outlet_low", "--config", exampleSite, "--lang", "en", "--url", api.URL)
+	for _, want := range []string{"  outlet           bad  (timeout)\n", "  alert            #7  active  critical  stale  suppressed by #3\n"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("exit %d, %s%s\nwant %q", code, stderr, stdout, want)
+		}
+	}
+	if _, stderr, code := call(t, "explain", "lift-1/moving", "--config", exampleSite, "--url", api.URL); code != 1 || !strings.Contains(stderr, "404") {
+		t.Errorf("exit %d, %s", code, stderr)
 	}
 }
