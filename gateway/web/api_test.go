@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,6 +171,9 @@ func TestRefusalOfTheDeskReachesTheClient(t *testing.T) {
 			if w.Code != tt.status || gjson.Get(w.Body.String(), "code").String() != tt.code {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
+			if gjson.Get(w.Body.String(), "hint").String() == "" {
+				t.Errorf("no hint: %s", w.Body)
+			}
 			if strings.Contains(w.Body.String(), "secret") || strings.Contains(w.Body.String(), "disk full") {
 				t.Errorf("the inner error is told: %s", w.Body)
 			}
@@ -233,6 +238,48 @@ func TestJournalIsStreamedLineByLine(t *testing.T) {
 	}
 	fields{"seq": "4", "at": `"2026-03-10T04:00:00.000Z"`}.check(t, lines[0])
 	fields{"seq": "1200"}.check(t, lines[len(lines)-1])
+}
+
+// stalled is a client that takes some bytes and then none for ever.
+type stalled struct {
+	*httptest.ResponseRecorder
+	room     int
+	deadline time.Time
+}
+
+func (s *stalled) SetWriteDeadline(t time.Time) error {
+	s.deadline = t
+	return nil
+}
+
+func (s *stalled) Write(p []byte) (int, error) {
+	if len(p) <= s.room {
+		s.room -= len(p)
+		return s.ResponseRecorder.Write(p)
+	}
+	if s.deadline.IsZero() {
+		select {} // for ever: the bubble reports it
+	}
+	time.Sleep(time.Until(s.deadline))
+	return 0, os.ErrDeadlineExceeded
+}
+
+func TestAReaderOfTheJournalThatStallsIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t)
+		for seq := range int64(1200) {
+			g.history.journal = append(g.history.journal, store.Entry{Seq: seq + 1, At: noon, Kind: "alert.raised"})
+		}
+		began := time.Now()
+		w := &stalled{ResponseRecorder: httptest.NewRecorder(), room: 4096}
+		g.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/journal", nil))
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("dropped after %s, want 10s", took)
+		}
+		if w.room == 4096 {
+			t.Error("it got nothing at all")
+		}
+	})
 }
 
 func TestHealth(t *testing.T) {

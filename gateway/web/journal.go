@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // journalBatch is how many rows are read from the store at a time.
@@ -11,7 +12,8 @@ const journalBatch = 500
 
 // journal streams the rows after ?after=SEQ, one JSON document a line, up to
 // the newest. Rows are given as they were written, with times in UTC: their
-// hashes are over exactly that. If the store fails on the way the connection is
+// hashes are over exactly that. A reader that takes no byte for streamWrite is
+// dropped: it must not keep a goroutine and a connection for ever. If the store fails on the way the connection is
 // broken, so that half a journal is not taken for the whole.
 func (s *server) journal(w http.ResponseWriter, r *http.Request) {
 	var after int64
@@ -30,10 +32,14 @@ func (s *server) journal(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
+	rc := http.NewResponseController(w)
 	for out := json.NewEncoder(w); len(rows) > 0; {
 		for i := range rows {
+			// As for the live stream: the reader may be slow, not asleep. What is
+			// left in the server's buffer at the end goes out under the last limit.
+			_ = rc.SetWriteDeadline(time.Now().Add(streamWrite))
 			if err := out.Encode(&rows[i]); err != nil {
-				return // the client has gone
+				return // the client has gone or stalls
 			}
 		}
 		rows, err = s.history.Journal(r.Context(), rows[len(rows)-1].Seq, journalBatch)

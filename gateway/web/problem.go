@@ -70,7 +70,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, tickets.ErrNotAllowed):
 		return newProblem(http.StatusConflict, "move_not_allowed", err.Error(), "the moves of the ticket say what is possible")
 	case errors.Is(err, tickets.ErrIncomplete):
-		return newProblem(http.StatusUnprocessableEntity, "incomplete", err.Error(), "")
+		return newProblem(http.StatusUnprocessableEntity, "incomplete", err.Error(), "detail names what is missing: the word in brackets is a field of the body, or the move to make first")
 	case errors.Is(err, pipeline.ErrNotWritten):
 		return newProblem(http.StatusServiceUnavailable, "not_written",
 			"the act is in force but could not be written to disk yet", "it is written as soon as the disk works again: do not repeat it")
