@@ -155,6 +155,7 @@ func (p *Profile) modbusField(pt Point) (f modbus.Field, err error) {
 	}
 	f.Scale, f.Divisor, f.Offset = *pt.Scale, divisor(*pt.Scale), pt.Offset
 	f.Invert, f.NA, f.Range, f.MaxStep, f.Unit = pt.Invert, pt.NA, pt.Range, pt.MaxStep, pt.Unit
+	f.Stuck = pt.Stuck
 	if f.Kind == gateway.Counter {
 		f.Counter = pt.counter(f.Type)
 	}
@@ -180,7 +181,7 @@ func (p *Profile) mqttPoints(refs []gateway.PointRef) []mqtt.Point {
 		m := mqtt.Point{
 			Ref: refs[i], Path: pt.Path, Kind: kind,
 			Scale: *pt.Scale, Offset: pt.Offset, Invert: pt.Invert, NA: pt.NA, Range: pt.Range,
-			MaxAge: pt.MaxAge,
+			MaxAge: pt.MaxAge, Stuck: pt.Stuck,
 		}
 		if kind == gateway.Enum && len(pt.Enum) > 0 {
 			m.Names = make(map[string]float64, len(pt.Enum))

@@ -147,6 +147,7 @@ type Point struct {
 	NA       []int64          `yaml:"na"`       // raw values of the register or registers, or in the payload, that mean "not available"
 	Range    []float64        `yaml:"range"`    // lowest and highest possible value, after scaling
 	MaxStep  float64          `yaml:"max_step"` // Modbus: the most it changes from one reading to the next; 0 for anything
+	Stuck    time.Duration    `yaml:"stuck"`    // for how long an analog value may be exactly the same; 0 for ever
 	MaxRate  Rate             `yaml:"max_rate"` // Modbus: the most a counter grows, such as 100/h
 	Rollover float64          `yaml:"rollover"` // Modbus: the value at which a counter begins again; default by its type
 	Gate     *Gate            `yaml:"valid_when"`

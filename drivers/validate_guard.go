@@ -2,10 +2,14 @@ package drivers
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/intact-gateway/intact/drivers/modbus"
 	"github.com/intact-gateway/intact/gateway"
 )
+
+// maxStuck is the longest time for which a value may be asked to have moved.
+const maxStuck = 365 * 24 * time.Hour
 
 // validateGrowth checks how a value may change from one reading to the next.
 func (p *Profile) validateGrowth(report gateway.Report, pt *Point, kind gateway.Kind) {
@@ -17,6 +21,10 @@ func (p *Profile) validateGrowth(report gateway.Report, pt *Point, kind gateway.
 	}
 	if pt.MaxStep != 0 && kind != gateway.Analog {
 		report("max_step", "a "+kind.String()+" point has no steps to judge", "of a counter say max_rate")
+	}
+	duration(report, "stuck", pt.Stuck, time.Minute, maxStuck)
+	if pt.Stuck != 0 && kind != gateway.Analog {
+		report("stuck", "a "+kind.String()+" point may stay the same for ever", "leave out stuck")
 	}
 	for _, k := range []struct {
 		key   string

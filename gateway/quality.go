@@ -28,6 +28,7 @@ const (
 	BadOffline                     // the device or its broker says it is off line
 	BadImplausible                 // a whole answer that cannot be true by what else is known
 	BadUndefined                   // a formula that has no result, such as a quotient by 0
+	BadStuck                       // a sensor that answers the same number for longer than what it measures can stay the same
 )
 
 var qualityNames = [...]string{
@@ -35,7 +36,7 @@ var qualityNames = [...]string{
 	BadTimeout: "timeout", BadRefused: "refused", BadClosed: "closed", BadFrame: "frame",
 	BadShort: "short", BadException: "exception", BadDecode: "decode", BadPayload: "payload",
 	BadNotAvailable: "not_available", BadOutOfRange: "out_of_range", BadStale: "stale",
-	BadOffline: "offline", BadImplausible: "implausible", BadUndefined: "undefined",
+	BadOffline: "offline", BadImplausible: "implausible", BadUndefined: "undefined", BadStuck: "stuck",
 }
 
 // HasValue reports whether a sample of this quality carries a value.

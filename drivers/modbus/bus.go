@@ -197,7 +197,8 @@ func (b *Bus) addUnit(id byte, devices []Device) {
 		}
 	}
 	fields, was := arrange(u.fields)
-	u.fields, u.watches, u.demands = fields, newWatches(fields), demandsOf(fields)
+	u.fields, u.demands = fields, demandsOf(fields)
+	u.watches, u.stills = newWatches(fields), newStills(fields)
 	u.values = make([]gateway.Sample, len(u.fields))
 	for i := range u.values {
 		u.values[i].Point = u.fields[i].Point

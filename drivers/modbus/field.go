@@ -34,9 +34,12 @@ type Field struct {
 	Gate    *Gate
 	Factor  *Factor
 
-	Unit     string   // of the value; tells measurements of different kinds apart
-	Counter  *Counter // of a total, nil to take every reading as it is
-	MaxStep  float64  // the most the value changes from one reading to the next; 0 for anything
+	Unit    string   // of the value; tells measurements of different kinds apart
+	Counter *Counter // of a total, nil to take every reading as it is
+	MaxStep float64  // the most the value changes from one reading to the next; 0 for anything
+	// Stuck is for how long the value may be exactly the same before its sensor is
+	// taken for broken; 0 for ever.
+	Stuck    time.Duration
 	Sentinel *float64 // the value of a register that never changes: another one disproves the whole answer
 }
 

@@ -236,3 +236,31 @@ func TestASentinelDisprovesTheAnswerItIsIn(t *testing.T) {
 		}
 	})
 }
+
+func TestASensorThatStandsStillIsStuckAndMovesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bank
+		b.set(0, 215, 7)
+		r, stop := b.watch(t, time.Minute, []modbus.Field{
+			{Name: "temperature", Point: 1, Period: time.Minute, Type: modbus.U16, Divisor: 10, Stuck: 30 * time.Minute},
+			{Name: "setpoint", Point: 2, Period: time.Minute, Address: 1, Type: modbus.U16},
+		})
+		defer stop()
+		time.Sleep(29 * time.Minute)
+		if s := r.last(1); s.Quality != gateway.Good || s.Value != 21.5 {
+			t.Errorf("just short of the time: %+v", s)
+		}
+		time.Sleep(3 * time.Minute)
+		if s := r.last(1); s.Quality != gateway.BadStuck || s.Value != 0 {
+			t.Errorf("after the time: %+v", s)
+		}
+		if s := r.last(2); s.Quality != gateway.Good || s.Value != 7 {
+			t.Errorf("what may stand still: %+v", s)
+		}
+		b.set(0, 216)
+		time.Sleep(2 * time.Minute)
+		if s := r.last(1); s.Quality != gateway.Good || s.Value != 21.6 {
+			t.Errorf("after it moved: %+v", s)
+		}
+	})
+}

@@ -18,7 +18,7 @@ func withCompanions(fields []Field, base int) []Field {
 			return base + needed
 		}
 		c := fields[needed]
-		c.Point, c.Period = gateway.NoPoint, fields[of].Period
+		c.Point, c.Period, c.Stuck = gateway.NoPoint, fields[of].Period, 0
 		if c.Factor != nil { // which has no factor itself
 			c.Factor = &Factor{Field: beside(of, c.Factor.Field), Power: c.Factor.Power}
 		}
@@ -41,8 +41,8 @@ func withCompanions(fields []Field, base int) []Field {
 // demands says what the fields of a unit need once they are read, so that those
 // of most units, which need little, are not looked through for it.
 type demands struct {
-	factors, gates, watches, sentinels bool
-	hidden                             bool // some are of no point
+	factors, gates, stills, watches, sentinels bool
+	hidden                                     bool // some are of no point
 }
 
 func demandsOf(fields []Field) (d demands) {
@@ -50,6 +50,7 @@ func demandsOf(fields []Field) (d demands) {
 		f := &fields[i]
 		d.factors = d.factors || f.Factor != nil
 		d.gates = d.gates || f.Gate != nil
+		d.stills = d.stills || f.Stuck > 0
 		d.watches = d.watches || f.watched()
 		d.sentinels = d.sentinels || f.Sentinel != nil
 		d.hidden = d.hidden || f.Point == gateway.NoPoint
@@ -63,6 +64,7 @@ func demandsOf(fields []Field) (d demands) {
 func (u *unit) settle() {
 	u.settleBy(u.demands.factors, u.applyFactor)
 	u.settleBy(u.demands.gates, u.applyGate)
+	u.settleBy(u.demands.stills, u.judgeStill)
 	u.settleBy(u.demands.watches, u.judgeField)
 }
 

@@ -45,9 +45,10 @@ type unit struct {
 	log      *slog.Logger
 	counters *counters
 
-	fields  []Field          // in the order in which they are read
-	values  []gateway.Sample // by field, of the current cycle
-	watches []*watch         // by field, nil where none is needed
+	fields  []Field              // in the order in which they are read
+	values  []gateway.Sample     // by field, of the current cycle
+	watches []*watch             // by field, nil where none is needed
+	stills  []*gateway.Stillness // the same
 	demands demands
 	equal   int // registers alike that disprove an answer; 0 for the rule, negative for never
 	blocks  []*block

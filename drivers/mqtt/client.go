@@ -205,7 +205,7 @@ func New(c Config, o Options) (*Client, error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("topic %q: %w", d.Topic, err))
 		}
-		m.devices = append(m.devices, &device{Device: d, decoder: decoder, stamp: stamp})
+		m.devices = append(m.devices, &device{Device: d, decoder: decoder, stamp: stamp, stills: newStills(d.Points)})
 	}
 	topics, err := newSwitchboard(m.devices)
 	if err != nil {

@@ -94,6 +94,9 @@ func (c *Client) decode(m *message) {
 		if ok && (m.retained || d.stamp != nil) {
 			c.age(d, m, samples[begin:])
 		}
+		if ok && !m.retained && d.stills != nil {
+			c.judgeStill(d, samples[begin:])
+		}
 		if ok {
 			c.lookForLeaves(d, m)
 		}

@@ -45,6 +45,8 @@ type device struct {
 
 	stamp *stamp // nil for a device that does not say the time
 
+	stills []*gateway.Stillness // by point; nil if none may be stuck
+
 	leaves map[string]bool // paths listed as unread
 	looked gateway.Instant // when a message was last searched for them
 

@@ -35,6 +35,9 @@ type Point struct {
 	// MaxAge is how old a value may be, by the time its message says, to count at
 	// all; 0 for any age.
 	MaxAge time.Duration
+	// Stuck is for how long the value may be exactly the same, in message after
+	// message, before its sensor is taken for broken; 0 for ever.
+	Stuck time.Duration
 	// Gate makes the point count only while another point of the same message
 	// lies within bounds.
 	Gate *Gate

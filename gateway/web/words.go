@@ -254,6 +254,7 @@ var catalogue = map[string]gateway.Text{
 	"quality.out_of_range":  {ZH: "超出量程", EN: "out of range"},
 	"quality.undefined":     {ZH: "无计算结果", EN: "no result"},
 	"quality.implausible":   {ZH: "不可信", EN: "implausible"},
+	"quality.stuck":         {ZH: "数值卡死", EN: "stuck"},
 	"quality.stale":         {ZH: "数据过期", EN: "stale"},
 	"quality.offline":       {ZH: "设备离线", EN: "offline"},
 
