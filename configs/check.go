@@ -40,6 +40,11 @@ func (l *loader) checkTogether(s *Site, parts []part) {
 			}
 		}
 	}
+	for i, d := range l.devices {
+		if d.Shared() {
+			l.warn(l.written[i].doc, l.written[i].path+".topic", "a shared subscription brings messages in another order than they were sent, and none that the broker has kept", "take the $share/group/ off, unless several gateways are to share the messages")
+		}
+	}
 	// Several facilities may share a unit, each with a profile of its own part
 	// of it; with one profile the second is most likely a copy.
 	type place struct{ bus, unit, profile string }

@@ -205,7 +205,7 @@ func TestWarningsDoNotStopASite(t *testing.T) {
 	}
 	c, err := load(map[string]string{
 		"site.yaml": "site: {id: s, timezone: UTC}\nbuses:\n  a: {tcp: h:502}\n  b: {tcp: h:503}\n  mq: {mqtt: \"mqtt://h:1883\", client_id: gw, password_file: " + secret + "}\n" +
-			"facilities:\n  - {id: m, profile: eastron-sdm630, bus: a, unit: 1}\n  - {id: n, profile: eastron-sdm630, bus: a, unit: 1}\n  - {id: l, profile: generic-leak-mqtt, bus: mq, topic: t}\n" +
+			"facilities:\n  - {id: m, profile: eastron-sdm630, bus: a, unit: 1}\n  - {id: n, profile: eastron-sdm630, bus: a, unit: 1}\n  - {id: l, profile: generic-leak-mqtt, bus: mq, topic: t}\n  - {id: k, profile: generic-leak-mqtt, bus: mq, topic: $share/gateways/k}\n" +
 			"rules: {packs: electric, files: own.yaml}\n",
 		"own.yaml": ownRule,
 	})
@@ -218,9 +218,11 @@ func TestWarningsDoNotStopASite(t *testing.T) {
 	}
 	want := []string{
 		"site.yaml:4:3: nothing is read through bus b (take it out, or name it in a facility)",
+		"site.yaml:10:57: topic: a shared subscription brings messages in another order than they were sent, and none that the broker has kept (take the $share/group/ off, unless several gateways are to share the messages)",
 		"site.yaml:8:52: unit 1 of bus a is read with profile eastron-sdm630 for facility n as well as for the one in site.yaml:7:5 (both will always show the same values)",
 		"own.yaml:3:3: rule lonely applies to no facility (does a facility of class gas_meter have the points it names?)",
 		"site.yaml:9:5: no rule watches facility l but for its link (is the pack for class leak_sensor among rules.packs?)",
+		"site.yaml:10:5: no rule watches facility k but for its link (is the pack for class leak_sensor among rules.packs?)",
 		"site.yaml:5:61: password_file: every user of this machine can read SECRET (chmod 640, with the gateway's group)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

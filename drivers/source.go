@@ -11,6 +11,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/intact-gateway/intact/drivers/mqtt"
 	"github.com/intact-gateway/intact/gateway"
 )
 
@@ -104,3 +105,7 @@ type Device struct {
 	// facility counts as silent. 0 for no such demand. MQTT only.
 	Expect time.Duration
 }
+
+// Shared reports whether d listens by a shared subscription, whose messages may
+// come in another order than they were sent, and none that the broker keeps.
+func (d *Device) Shared() bool { return mqtt.Shared(d.Topic) }
