@@ -149,7 +149,7 @@ func (c *Client) session(ctx context.Context, settled <-chan struct{}) error {
 	if ctx.Err() != nil {
 		select {
 		case <-settled:
-		case <-time.After(settleLimit):
+		case <-time.After(2 * settleLimit): // for what is being settled and for what has come since
 		}
 	}
 	return err
