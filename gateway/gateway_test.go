@@ -190,3 +190,14 @@ func TestJoinPath(t *testing.T) {
 		t.Errorf("path is %q", got)
 	}
 }
+
+func TestQualitiesReadWhatTheyWrite(t *testing.T) {
+	for q := gateway.NotSeen; q <= gateway.BadImplausible; q++ {
+		if got, ok := gateway.ParseQuality(q.String()); got != q || !ok {
+			t.Errorf("%s came back as %s, %t", q, got, ok)
+		}
+	}
+	if _, ok := gateway.ParseQuality("quality(99)"); ok {
+		t.Error("a word that is none was taken for a quality")
+	}
+}

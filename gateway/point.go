@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 )
 
@@ -114,6 +116,32 @@ type Point struct {
 
 // ID returns the full name of the point.
 func (p Point) ID() PointID { return PointID(string(p.Facility) + "/" + p.Name) }
+
+// ParseValue reads a value of the point as people and exports write it: a number
+// in the unit of the point, the name of a state, or true or false of a discrete
+// point.
+func (p *Point) ParseValue(text string) (float64, error) {
+	switch {
+	case p.Kind == Discrete && text == "true":
+		return 1, nil
+	case p.Kind == Discrete && text == "false":
+		return 0, nil
+	case p.Kind == Enum:
+		for number, state := range p.States {
+			if state.Name == text {
+				return float64(number), nil
+			}
+		}
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil || math.IsNaN(number) || math.IsInf(number, 0):
+		return 0, fmt.Errorf("%q is no value of point %s", text, p.Name)
+	case p.Kind == Discrete && number != 0 && number != 1:
+		return 0, fmt.Errorf("%q is neither 0 nor 1, and %s knows nothing else", text, p.Name)
+	}
+	return number, nil
+}
 
 // Sample is one value of one point at one moment. Value has no meaning unless
 // Quality.HasValue.

@@ -1,6 +1,9 @@
 package gateway
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Quality says whether a value can be trusted, and if not, why.
 //
@@ -68,4 +71,10 @@ func (q Quality) String() string {
 		return qualityNames[q]
 	}
 	return fmt.Sprintf("quality(%d)", uint8(q))
+}
+
+// ParseQuality returns the quality that String names s.
+func ParseQuality(s string) (Quality, bool) {
+	i := slices.Index(qualityNames[:], s)
+	return Quality(max(i, 0)), i >= 0
 }

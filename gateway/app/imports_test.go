@@ -18,6 +18,7 @@ var allowed = map[string]struct {
 }{
 	"gateway":                   {nil, "the words depend on nothing"},
 	"gateway/formula":           {[]string{"gateway"}, "an expression over points knows neither who measures them nor who judges them"},
+	"gateway/recording":         {[]string{"gateway"}, "what was recorded is samples, whoever looks at them"},
 	"drivers/modbus":            {[]string{"gateway"}, "a driver turns bytes into samples and knows nothing else"},
 	"drivers/mqtt":              {[]string{"gateway"}, "a driver turns bytes into samples and knows nothing else"},
 	"drivers":                   {[]string{"gateway", "gateway/formula", "drivers/modbus", "drivers/mqtt"}, "drivers never see rules or alerts"},

@@ -2,7 +2,6 @@ package ruletest
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,27 +142,12 @@ func parseSeries(text string, p *gateway.Point) ([]value, error) {
 }
 
 func parseValue(text string, p *gateway.Point) (value, error) {
-	switch {
-	case text == "_":
+	switch text {
+	case "_":
 		return value{none: true}, nil
-	case text == "?":
+	case "?":
 		return value{quality: gateway.BadTimeout}, nil
-	case text == "true" && p.Kind == gateway.Discrete:
-		return value{number: 1, quality: gateway.Good}, nil
-	case text == "false" && p.Kind == gateway.Discrete:
-		return value{number: 0, quality: gateway.Good}, nil
 	}
-	for number, state := range p.States {
-		if state.Name == text && p.Kind == gateway.Enum {
-			return value{number: float64(number), quality: gateway.Good}, nil
-		}
-	}
-	number, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err != nil || math.IsNaN(number) || math.IsInf(number, 0):
-		return value{}, fmt.Errorf("%q is no value of point %s", text, p.Name)
-	case p.Kind == gateway.Discrete && number != 0 && number != 1:
-		return value{}, fmt.Errorf("%q is neither 0 nor 1, and %s knows nothing else", text, p.Name)
-	}
-	return value{number: number, quality: gateway.Good}, nil
+	number, err := p.ParseValue(text)
+	return value{number: number, quality: gateway.Good}, err
 }
