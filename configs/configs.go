@@ -48,6 +48,7 @@ type Config struct {
 	Instances int
 	Warnings  []yaml.Problem
 
+	rules   Rules   // as they are written
 	written *loader // nil unless Options.Places
 }
 

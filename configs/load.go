@@ -105,7 +105,7 @@ func (l *loader) load(src []byte) *Config {
 	l.checkTogether(&s, parts)
 	c := &Config{
 		HTTP: s.HTTP, Devices: l.devices, Profiles: l.known(),
-		Notify: s.Notify, Tickets: s.Tickets, Influx: s.Influx,
+		Notify: s.Notify, Tickets: s.Tickets, Influx: s.Influx, rules: s.Rules,
 	}
 	c.HTTP.Listen = cmp.Or(c.HTTP.Listen, "127.0.0.1:8080")
 	for _, p := range parts {

@@ -19,6 +19,14 @@ const anyClass gateway.Class = "any"
 // addPacks reads the rule packs that the site uses: the one that is always on,
 // those that ship and are chosen, and its own.
 func (l *loader) addPacks(r *Rules) {
+	l.addShippedPacks(r)
+	for _, name := range l.files("rules.files", r.Files) {
+		l.addPack(l.open(name, yaml.Options{Many: true}), false)
+	}
+}
+
+// addShippedPacks reads the pack that is always on and those that are chosen.
+func (l *loader) addShippedPacks(r *Rules) {
 	var names []string
 	for _, file := range shippedFiles("rules") {
 		names = append(names, strings.TrimSuffix(path.Base(file), ".yaml"))
@@ -36,9 +44,6 @@ func (l *loader) addPacks(r *Rules) {
 	}
 	for _, name := range chosen {
 		l.addPack(l.openShipped("rules/"+name+".yaml"), true)
-	}
-	for _, name := range l.files("rules.files", r.Files) {
-		l.addPack(l.open(name, yaml.Options{Many: true}), false)
 	}
 }
 

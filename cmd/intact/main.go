@@ -35,7 +35,21 @@ func execute(ctx context.Context, args []string) int {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	for _, cmd := range []*cobra.Command{demoCommand(), runCommand(), checkCommand(), planCommand(), probeCommand(), explainCommand(), profileCommand(), testCommand(), simulateCommand(), reportCommand(), journalCommand(), versionCommand()} {
+	for _, cmd := range []*cobra.Command{
+		demoCommand(),
+		runCommand(),
+		checkCommand(),
+		planCommand(),
+		probeCommand(),
+		explainCommand(),
+		profileCommand(),
+		testCommand(),
+		replayCommand(),
+		simulateCommand(),
+		reportCommand(),
+		journalCommand(),
+		versionCommand(),
+	} {
 		for _, c := range append(cmd.Commands(), cmd) {
 			run := c.RunE
 			c.RunE = func(cmd *cobra.Command, args []string) error {

@@ -87,7 +87,18 @@ type Rule struct {
 type Blind struct {
 	Key    string
 	Points []gateway.PointID
+	Lacks  Lack
 }
+
+// Lack says what kind of data a blind rule is without.
+type Lack string
+
+// The kinds of data.
+const (
+	LacksPoints   Lack = "points"   // some of the points of its facility
+	LacksFacility Lack = "facility" // every point that a device of its facility tells
+	LacksOwn      Lack = "own"      // only what the gateway tells: links and its own duties
+)
 
 // Report is what the rules of a plan did.
 type Report struct {
@@ -232,19 +243,12 @@ func (p *player) finish(end gateway.Instant) {
 
 func (p *player) report() *Report {
 	r := &Report{Span: p.Span, Alarms: p.alarms, Notices: p.notices, Tickets: p.tickets}
-	inputs := p.chain.Engine.Inputs()
+	inputs, heard := p.chain.Engine.Inputs(), p.heard()
 	for ref, in := range p.chain.Engine.Instances() {
-		var missing []gateway.PointID
-		for _, point := range inputs[ref] {
-			if !p.valued[point] {
-				missing = append(missing, p.plan.Site.Point(point).ID())
-			}
-		}
 		c := &p.course[ref]
-		// A rule may have been decided by the inputs that it had.
-		if missing != nil && c.Activations == 0 {
-			r.Blind = append(r.Blind, Blind{in.Key, missing})
-			continue
+		if b := p.blind(in, inputs[ref], heard[in.Facility]); b.Points != nil && c.Activations == 0 {
+			r.Blind = append(r.Blind, b)
+			continue // an active one was decided by the inputs that it had
 		}
 		r.Rules = append(r.Rules, Rule{
 			Key: in.Key, Title: in.Rule.Title, Severity: in.Rule.Severity, Tally: c.Tally,
@@ -252,4 +256,36 @@ func (p *player) report() *Report {
 		})
 	}
 	return r
+}
+
+// heard returns the facilities of which a device told something.
+func (p *player) heard() map[gateway.FacilityID]bool {
+	heard := make(map[gateway.FacilityID]bool)
+	for ref, pt := range p.plan.Site.Points() {
+		if p.valued[ref] && !ownPoint(pt) {
+			heard[pt.Facility] = true
+		}
+	}
+	return heard
+}
+
+// blind returns which inputs of an instance never had a value; none, if it has no
+// points.
+func (p *player) blind(in rules.Instance, inputs []gateway.PointRef, heard bool) Blind {
+	b := Blind{Key: in.Key, Lacks: LacksOwn}
+	for _, ref := range inputs {
+		if p.valued[ref] {
+			continue
+		}
+		pt := p.plan.Site.Point(ref)
+		b.Points = append(b.Points, pt.ID())
+		switch {
+		case ownPoint(pt):
+		case heard:
+			b.Lacks = LacksPoints
+		default:
+			b.Lacks = LacksFacility
+		}
+	}
+	return b
 }

@@ -120,8 +120,8 @@ func TestRun(t *testing.T) {
 		Span:  replay.Span{From: at(0), To: at(279 * time.Second), Samples: 280},
 		Rules: []replay.Rule{low},
 		Blind: []replay.Blind{
-			{"p2/low/inlet", []gateway.PointID{"p2/inlet"}}, {"p1/stopped", []gateway.PointID{"p1/run"}}, {"p2/stopped", []gateway.PointID{"p2/run"}},
-			{"p1/comm_loss/link", []gateway.PointID{"p1/link"}}, {"p2/comm_loss/link", []gateway.PointID{"p2/link"}}, {"bus-1/comm_loss/link", []gateway.PointID{"bus-1/link"}},
+			{"p2/low/inlet", []gateway.PointID{"p2/inlet"}, replay.LacksFacility}, {"p1/stopped", []gateway.PointID{"p1/run"}, replay.LacksPoints}, {"p2/stopped", []gateway.PointID{"p2/run"}, replay.LacksFacility},
+			{"p1/comm_loss/link", []gateway.PointID{"p1/link"}, replay.LacksOwn}, {"p2/comm_loss/link", []gateway.PointID{"p2/link"}, replay.LacksOwn}, {"bus-1/comm_loss/link", []gateway.PointID{"bus-1/link"}, replay.LacksOwn},
 		},
 		Alarms: 11, Tickets: map[tickets.Priority]int{tickets.Ordinary: 1}, Notices: 22,
 	}
