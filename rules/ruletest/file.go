@@ -21,6 +21,7 @@ import (
 // File is a test file: some facilities and what their rules must do.
 type File struct {
 	Facilities []Facility `yaml:"facilities,keyed,required"`
+	Notify     Notify     `yaml:"notify"`
 	Tests      []Test     `yaml:"tests,required"`
 }
 
@@ -29,6 +30,7 @@ type Facility struct {
 	ID     gateway.FacilityID `yaml:",key"`
 	Class  gateway.Class      `yaml:"class,required"`
 	Points []Point            `yaml:"points,keyed"`
+	Line   gateway.FacilityID `yaml:"line"` // the facility of class line that it is reached through
 }
 
 // Point is one point of a facility.
@@ -51,7 +53,16 @@ type Test struct {
 	Events []Event                    `yaml:"events"`
 	Expect []Expectation              `yaml:"expect"`
 	Never  []string                   `yaml:"never"` // keys of rules that must not become active at any time
+	// Counts is how often each rule becomes active in all, by its key, and how
+	// many tickets are opened and notices made under those names.
+	Counts map[string]Count `yaml:"expect_count"`
 }
+
+// The names in Test.Counts that are no rules.
+const (
+	countTickets = "tickets"
+	countNotices = "notices"
+)
 
 // Event is something beside samples that happens. Exactly one of Restart, Lost
 // and Reset is given.
@@ -63,13 +74,19 @@ type Event struct {
 	Reset   string             `yaml:"reset"`   // a person resets the rule with this key
 }
 
-// Expectation is where rules stand at one moment, after the samples of that
-// moment. They are named by key: "facility/rule", or "facility/rule/point" for
-// a rule that lists points.
+// Expectation is what is so at one moment, after the samples of that moment. What
+// is nil is not looked at.
 type Expectation struct {
-	At time.Duration    `yaml:"at,required"`
-	Is map[string]State `yaml:"is,required"`
+	At time.Duration `yaml:"at,required"`
+	// Is says where rules stand. They are named by key: "facility/rule", or
+	// "facility/rule/point" for a rule that lists points.
+	Is      map[string]State `yaml:"is"`
+	Tickets []Ticket         `yaml:"tickets"` // all that are open
+	Notices []Notice         `yaml:"notices"` // all that were made since the last expectation that lists some
 }
+
+// empty reports whether the expectation looks at nothing.
+func (e *Expectation) empty() bool { return len(e.Is) == 0 && e.Tickets == nil && e.Notices == nil }
 
 // State is where a rule stands. A written state without a severity fits any;
 // one without "stale" fits only a rule that knows its inputs.
@@ -127,8 +144,16 @@ func (f *File) Validate(report gateway.Report) {
 		report("tests", "the file holds no test", "a file that tests nothing would always pass")
 	}
 	for i := range f.Facilities {
-		f.Facilities[i].validate(report.At("facilities." + string(f.Facilities[i].ID)))
+		at := report.At("facilities." + string(f.Facilities[i].ID))
+		f.Facilities[i].validate(at)
+		if id := f.Facilities[i].Line; id != "" {
+			if line := f.facility(id); line == nil || line.Class != gateway.Line {
+				at("line", fmt.Sprintf("there is no line %q", id), "a facility of class line")
+			}
+		}
 	}
+	c := f.Notify.config()
+	c.Validate(report.At("notify"))
 	for i := range f.Tests {
 		f.validateTest(&f.Tests[i], report.At(fmt.Sprintf("tests[%d]", i)))
 	}
@@ -164,8 +189,8 @@ func (f *File) validateTest(t *Test, report gateway.Report) {
 	if t.Every < 0 {
 		report("every", "time does not run backwards", "")
 	}
-	if len(t.Expect) == 0 && len(t.Never) == 0 {
-		report("", fmt.Sprintf("test %q expects nothing", t.Name), "add expect: or never:")
+	if len(t.Expect) == 0 && len(t.Never) == 0 && len(t.Counts) == 0 {
+		report("", fmt.Sprintf("test %q expects nothing", t.Name), "add expect:, never: or expect_count:")
 	}
 	for id, text := range t.Series {
 		at := report.At("series." + string(id))
@@ -183,6 +208,9 @@ func (f *File) validateTest(t *Test, report gateway.Report) {
 	for i, e := range t.Expect {
 		if e.At < 0 {
 			report(fmt.Sprintf("expect[%d].at", i), "a test begins at 0s", "")
+		}
+		if e.empty() {
+			report(fmt.Sprintf("expect[%d]", i), "nothing is expected at this moment", "add is:, tickets: or notices:")
 		}
 	}
 }
@@ -206,32 +234,76 @@ func (e Event) validate(f *File, report gateway.Report) {
 	}
 }
 
-// Check reports the rules named in tests that are not at work on any facility.
+// Check reports what tests name that is not at work on any facility: rules,
+// families of tickets and receivers.
 func (f *File) Check(instances []rules.Instance, report gateway.Report) {
-	var keys []string
+	c := checker{report: report}
 	for _, in := range instances {
-		keys = append(keys, in.Key)
-	}
-	slices.Sort(keys)
-	check := func(path, key string) {
-		if !slices.Contains(keys, key) {
-			report(path, fmt.Sprintf("no rule %q is at work", key), hint(key, keys))
+		c.keys = append(c.keys, in.Key)
+		if in.Rule.SLA != "" {
+			c.families = append(c.families, string(in.Facility)+"/"+in.Rule.Family)
 		}
 	}
-	for i, t := range f.Tests {
-		for j, e := range t.Expect {
-			for key := range e.Is {
-				check(fmt.Sprintf("tests[%d].expect[%d].is.%s", i, j, key), key)
-			}
+	for _, r := range f.Notify.config().Receivers {
+		c.receivers = append(c.receivers, r.ID)
+	}
+	slices.Sort(c.keys)
+	slices.Sort(c.families)
+	for i := range f.Tests {
+		c.test(&f.Tests[i], fmt.Sprintf("tests[%d]", i))
+	}
+}
+
+// checker holds the names in tests against what is at work.
+type checker struct {
+	report                    gateway.Report
+	keys, families, receivers []string
+}
+
+func (c *checker) test(t *Test, path string) {
+	for i, e := range t.Expect {
+		at := fmt.Sprintf("%s.expect[%d]", path, i)
+		for key := range e.Is {
+			c.rule(at+".is."+key, key)
 		}
-		for j, key := range t.Never {
-			check(fmt.Sprintf("tests[%d].never[%d]", i, j), key)
+		for j, ticket := range e.Tickets {
+			c.ticket(fmt.Sprintf("%s.tickets[%d]", at, j), ticket)
 		}
-		for j, e := range t.Events {
-			if e.Reset != "" {
-				check(fmt.Sprintf("tests[%d].events[%d].reset", i, j), e.Reset)
-			}
+		for j, n := range e.Notices {
+			c.notice(fmt.Sprintf("%s.notices[%d]", at, j), n)
 		}
+	}
+	for i, key := range t.Never {
+		c.rule(fmt.Sprintf("%s.never[%d]", path, i), key)
+	}
+	for key := range t.Counts {
+		if key != countTickets && key != countNotices {
+			c.rule(path+".expect_count."+key, key)
+		}
+	}
+	for i, e := range t.Events {
+		if e.Reset != "" {
+			c.rule(fmt.Sprintf("%s.events[%d].reset", path, i), e.Reset)
+		}
+	}
+}
+
+func (c *checker) rule(path, key string) {
+	if !slices.Contains(c.keys, key) {
+		c.report(path, fmt.Sprintf("no rule %q is at work", key), hint(key, c.keys))
+	}
+}
+
+func (c *checker) ticket(path string, t Ticket) {
+	if name := string(t.Facility) + "/" + t.Family; !slices.Contains(c.families, name) {
+		c.report(path, fmt.Sprintf("no rule opens a ticket %q", name), "write facility/family; tickets are opened for "+strings.Join(slices.Compact(slices.Clone(c.families)), ", "))
+	}
+}
+
+func (c *checker) notice(path string, n Notice) {
+	c.rule(path, n.Rule)
+	if n.To != "" && !slices.Contains(c.receivers, n.To) {
+		c.report(path, fmt.Sprintf("there is no receiver %q", n.To), "one of "+strings.Join(c.receivers, ", "))
 	}
 }
 

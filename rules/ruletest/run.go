@@ -6,9 +6,14 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/chain"
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
 )
@@ -40,7 +45,7 @@ func (f Failure) String() string {
 func Run(f *File, site *gateway.Site, compile func() *rules.Engine) []Result {
 	var results []Result
 	for i := range f.Tests {
-		r := newRun(&f.Tests[i], site, compile)
+		r := newRun(f, &f.Tests[i], site, compile)
 		r.path = fmt.Sprintf("tests[%d]", i)
 		results = append(results, Result{Name: f.Tests[i].Name, Path: r.path, Failures: r.play()})
 	}
@@ -57,24 +62,33 @@ type run struct {
 	path    string
 	site    *gateway.Site
 	compile func() *rules.Engine
+	router  *notify.Router
 	series  map[gateway.PointRef][]value
 	every   time.Duration
 
-	engine   *rules.Engine // nil while the gateway is stopped
-	keys     map[string]rules.Ref
-	last     []rules.Change // newest of each instance
-	began    []gateway.Instant
+	chain *chain.Chain // nil while the gateway is stopped
+	keys  map[string]rules.Ref
+	last  []rules.Change // newest of each instance
+
+	// What outlives a restart.
+	open    []alerts.Alert // when the gateway stopped
+	tickets map[tickets.ID]tickets.Ticket
+	raised  alerts.ID // the last one
+
 	alarmed  map[string]bool // keys of Never that have failed
 	lost     map[gateway.FacilityID]int
-	changes  []rules.Change
+	counts   map[string]int
+	told     alerts.Alert // that the next notices are of
+	notices  []Notice     // since the last expectation that lists some
 	failures []Failure
 }
 
-func newRun(t *Test, site *gateway.Site, compile func() *rules.Engine) *run {
+func newRun(f *File, t *Test, site *gateway.Site, compile func() *rules.Engine) *run {
 	r := &run{
 		test: t, site: site, compile: compile, every: cmp.Or(t.Every, time.Second),
-		series: make(map[gateway.PointRef][]value), keys: make(map[string]rules.Ref),
-		alarmed: make(map[string]bool), lost: make(map[gateway.FacilityID]int),
+		router: notify.NewRouter(f.Notify.config(), site),
+		series: make(map[gateway.PointRef][]value), keys: make(map[string]rules.Ref), tickets: make(map[tickets.ID]tickets.Ticket),
+		alarmed: make(map[string]bool), lost: make(map[gateway.FacilityID]int), counts: make(map[string]int),
 	}
 	for id, text := range t.Series {
 		if ref, ok := site.Lookup(id); ok {
@@ -105,13 +119,16 @@ func (r *run) play() []Failure {
 	acts := slices.Concat(r.samples(), r.events(), r.expectations())
 	slices.SortStableFunc(acts, func(a, b act) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank)) })
 	r.start(epoch)
+	end := epoch
 	for _, a := range acts {
 		now := epoch.Add(a.at)
-		if r.engine != nil {
-			r.take(r.engine.Advance(r.changes[:0], now))
+		end = now
+		if r.chain != nil {
+			r.chain.Advance(now)
 		}
 		a.do(now)
 	}
+	r.checkCounts(end)
 	return r.failures
 }
 
@@ -143,7 +160,7 @@ func (r *run) events() []act {
 		switch {
 		case e.Restart > 0:
 			acts = append(acts,
-				act{e.At, rankSystem, func(gateway.Instant) { r.engine = nil }},
+				act{e.At, rankSystem, func(gateway.Instant) { r.stop() }},
 				act{e.At + e.Restart, rankSystem, r.start})
 		case e.Lost != "":
 			acts = append(acts, act{e.At, rankSystem, func(now gateway.Instant) { r.lose(e.Lost, now) }})
@@ -152,8 +169,8 @@ func (r *run) events() []act {
 			}
 		default:
 			acts = append(acts, act{e.At, rankPerson, func(now gateway.Instant) {
-				if r.engine != nil {
-					r.take(r.engine.Reset(r.changes[:0], r.keys[e.Reset], now))
+				if r.chain != nil {
+					r.chain.Reset(r.keys[e.Reset], now)
 				}
 			}})
 		}
@@ -161,25 +178,41 @@ func (r *run) events() []act {
 	return acts
 }
 
-// start begins with a new engine, as the gateway does: alerts that are in the
-// journal go on, everything else is forgotten.
+// stop keeps what the gateway has on its disk.
+func (r *run) stop() {
+	if r.chain != nil {
+		r.open, r.chain = r.chain.Book.Open(), nil
+	}
+}
+
+// start begins with new machines, as the gateway does: alerts and tickets that
+// are in the journal go on, everything else is forgotten.
 func (r *run) start(now gateway.Instant) {
-	r.engine = r.compile()
-	before, began := r.last, r.began
-	r.last, r.began = make([]rules.Change, len(r.engine.Instances())), make([]gateway.Instant, len(r.engine.Instances()))
-	for i, in := range r.engine.Instances() {
-		ref := rules.Ref(i)
-		r.keys[in.Key] = ref
-		r.last[i] = rules.Change{Ref: ref, Point: in.Point, Value: math.NaN(), Limit: math.NaN()}
-		if before == nil || before[i].To != rules.Active && before[i].To != rules.Clearing {
+	engine := r.compile()
+	r.last = make([]rules.Change, len(engine.Instances()))
+	for i, in := range engine.Instances() {
+		r.keys[in.Key] = rules.Ref(i)
+		r.last[i] = rules.Change{Ref: rules.Ref(i), Point: in.Point, Value: math.NaN(), Limit: math.NaN()}
+	}
+	for i := range r.open {
+		a := &r.open[i]
+		if a.Phase == rules.Normal {
 			continue
 		}
-		r.engine.Restore(in.Key, before[i].To, before[i].Severity, began[i])
-		if in.Rule.Restart != rules.Anew {
-			r.last[i].To, r.last[i].Severity, r.last[i].Stale, r.last[i].Since = rules.Active, before[i].Severity, true, began[i]
-			r.began[i] = began[i]
+		a.Stale = true // on trust until its inputs are known again
+		engine.Restore(a.Key, a.Phase, a.Severity, a.Started)
+		if ref := r.keys[a.Key]; engine.Instances()[ref].Rule.Restart != rules.Anew {
+			c := &r.last[ref]
+			c.To, c.Severity, c.Stale, c.Since = rules.Active, a.Severity, true, a.Started
 		}
 	}
+	known := slices.SortedFunc(maps.Values(r.tickets), func(a, b tickets.Ticket) int { return cmp.Compare(a.ID, b.ID) })
+	r.chain = chain.New(chain.Parts{
+		Engine: engine,
+		Book:   alerts.NewBook(r.site, engine.Instances(), r.open, r.raised),
+		Desk:   tickets.NewDesk(r.site, known, 0, nil, tickets.Options{}),
+		Router: r.router,
+	}, chain.Listener{Change: r.onChange, Alert: r.onAlert, Ticket: r.onTicket, Notice: r.onNotice}, now)
 	for _, f := range r.site.Facilities() {
 		if r.lost[f.ID] > 0 {
 			r.silence(f, now)
@@ -222,53 +255,102 @@ func (r *run) regain(id gateway.FacilityID, now gateway.Instant) {
 	}
 }
 
-// observe gives samples of one moment to the engine.
+// observe takes samples of one moment, unless the gateway is stopped.
 func (r *run) observe(samples ...gateway.Sample) {
-	if r.engine != nil {
-		r.take(r.engine.Observe(r.changes[:0], samples))
+	if r.chain != nil {
+		r.chain.Observe(samples)
 	}
 }
 
-// take keeps what the engine said.
-func (r *run) take(changes []rules.Change) {
-	for _, c := range changes {
-		if c.To == rules.Active && r.last[c.Ref].To != rules.Active && r.last[c.Ref].To != rules.Clearing {
-			r.began[c.Ref] = c.Since
-		}
-		r.last[c.Ref] = c
-		key := r.engine.Instances()[c.Ref].Key
-		i := slices.Index(r.test.Never, key)
-		if i >= 0 && c.To == rules.Active && !r.alarmed[key] {
-			r.alarmed[key] = true
-			r.fail(fmt.Sprintf("never[%d]", i), c.At, key, "never active")
-		}
+// onChange keeps what a rule said.
+func (r *run) onChange(c rules.Change) {
+	was := r.last[c.Ref].To
+	r.last[c.Ref] = c
+	if c.To != rules.Active {
+		return
 	}
-	r.changes = changes
+	key := r.chain.Engine.Instances()[c.Ref].Key
+	if was != rules.Active && was != rules.Clearing {
+		r.counts[key]++
+	}
+	if i := slices.Index(r.test.Never, key); i >= 0 && !r.alarmed[key] {
+		r.alarmed[key] = true
+		r.fail(fmt.Sprintf("never[%d]", i), c.At, key, "never active", r.describe(key))
+	}
+}
+
+func (r *run) onAlert(ev alerts.Event) {
+	r.told, r.raised = ev.Alert, max(r.raised, ev.Alert.ID)
+}
+
+func (r *run) onTicket(ev tickets.Event) {
+	r.tickets[ev.Ticket.ID] = ev.Ticket
+	if ev.Name == "opened" {
+		r.counts[countTickets]++
+	}
+}
+
+// onNotice comes right behind the event that it tells of.
+func (r *run) onNotice(n notify.Notice) {
+	r.counts[countNotices]++
+	r.notices = append(r.notices, Notice{Event: n.Event, Rule: r.told.Key, Severity: r.told.Severity, To: n.Receiver})
 }
 
 func (r *run) expectations() []act {
 	var acts []act
 	for i, e := range r.test.Expect {
-		acts = append(acts, act{e.At, rankExpect, func(now gateway.Instant) {
-			for _, key := range slices.Sorted(maps.Keys(e.Is)) {
-				ref, known := r.keys[key]
-				if want := e.Is[key]; !known || r.engine == nil || !want.fits(stateOf(r.last[ref])) {
-					r.fail(fmt.Sprintf("expect[%d].is.%s", i, key), now, key, want.String())
-				}
-			}
-		}})
+		path := fmt.Sprintf("expect[%d]", i)
+		acts = append(acts, act{e.At, rankExpect, func(now gateway.Instant) { r.expect(path, &e, now) }})
 	}
 	return acts
+}
+
+// expect holds one expectation against what is.
+func (r *run) expect(path string, e *Expectation, now gateway.Instant) {
+	for _, key := range slices.Sorted(maps.Keys(e.Is)) {
+		ref, known := r.keys[key]
+		if want := e.Is[key]; !known || r.chain == nil || !want.fits(stateOf(r.last[ref])) {
+			r.fail(path+".is."+key, now, key, want.String(), r.describe(key))
+		}
+	}
+	if e.Tickets != nil {
+		if open := r.openTickets(); !allFit(e.Tickets, open) {
+			r.fail(path+".tickets", now, countTickets, list(e.Tickets), list(open))
+		}
+	}
+	if e.Notices != nil {
+		if !allFit(e.Notices, r.notices) {
+			r.fail(path+".notices", now, countNotices, list(e.Notices), list(r.notices))
+		}
+		r.notices = nil
+	}
+}
+
+// openTickets returns the open tickets in the order of their numbers.
+func (r *run) openTickets() (open []Ticket) {
+	for _, id := range slices.Sorted(maps.Keys(r.tickets)) {
+		if t := r.tickets[id]; !t.State.Over() {
+			open = append(open, ticketOf(&t))
+		}
+	}
+	return open
+}
+
+// checkCounts holds what has happened in all against what was wanted.
+func (r *run) checkCounts(end gateway.Instant) {
+	for _, key := range slices.Sorted(maps.Keys(r.test.Counts)) {
+		if want := r.test.Counts[key]; !want.fits(r.counts[key]) {
+			r.fail("expect_count."+key, end, key, want.String()+" in all", strconv.Itoa(r.counts[key]))
+		}
+	}
 }
 
 func stateOf(c rules.Change) State {
 	return State{Phase: c.To, Severity: c.Severity, Stale: c.Stale}
 }
 
-func (r *run) fail(path string, at gateway.Instant, key, want string) {
-	r.failures = append(r.failures, Failure{
-		Path: r.path + "." + path, At: at.Sub(epoch), Rule: key, Want: want, Got: r.describe(key),
-	})
+func (r *run) fail(path string, at gateway.Instant, key, want, got string) {
+	r.failures = append(r.failures, Failure{Path: r.path + "." + path, At: at.Sub(epoch), Rule: key, Want: want, Got: got})
 }
 
 // describe says where a rule stands and why, for people.
@@ -277,7 +359,7 @@ func (r *run) describe(key string) string {
 	switch {
 	case !known:
 		return "no such rule"
-	case r.engine == nil:
+	case r.chain == nil:
 		return "a gateway that is stopped"
 	}
 	c := r.last[ref]
@@ -299,7 +381,7 @@ func (r *run) describe(key string) string {
 
 // value says what a point reads now, in words.
 func (r *run) value(ref gateway.PointRef) string {
-	p, s := r.site.Point(ref), r.engine.Latest()[ref]
+	p, s := r.site.Point(ref), r.chain.Engine.Latest()[ref]
 	switch {
 	case s.Quality == gateway.NotSeen:
 		return p.Name + " not seen yet"

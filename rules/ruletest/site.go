@@ -20,7 +20,11 @@ func (f *File) Site() (*gateway.Site, error) {
 	var all []gateway.Facility
 	for _, given := range f.Facilities {
 		name := gateway.Text{ZH: string(given.ID), EN: string(given.ID)}
-		all = append(all, gateway.Facility{ID: given.ID, Class: given.Class, Name: name, Points: given.points()})
+		facility := gateway.Facility{ID: given.ID, Class: given.Class, Name: name, Points: given.points()}
+		if given.Line != "" {
+			facility.Lines = []gateway.FacilityID{given.Line}
+		}
+		all = append(all, facility)
 	}
 	return gateway.NewSite("test", gateway.Text{ZH: "测试", EN: "Test"}, time.UTC, gateway.English, all)
 }
@@ -42,7 +46,7 @@ func (f *Facility) points() []gateway.Point {
 
 // implied returns the points that the gateway adds to a facility.
 func (f *Facility) implied() []gateway.Point {
-	link := gateway.Point{Name: gateway.LinkPoint, Role: gateway.LinkPoint, Kind: gateway.Discrete, Period: linkPeriod, States: gateway.LinkStates()}
+	link := gateway.Point{Name: gateway.LinkPoint, Role: gateway.LinkPoint, Kind: gateway.Discrete, Period: linkPeriod, States: gateway.LinkStates(), Line: f.Line}
 	switch f.Class {
 	case gateway.Gateway:
 		return nil
