@@ -505,7 +505,7 @@ func TestGoodFilesHaveBadTwins(t *testing.T) {
 }
 
 func TestSchemasAreThoseInTheFolder(t *testing.T) {
-	for _, kind := range []string{"site", "profile", "rules"} {
+	for _, kind := range []string{"site", "profile", "rules", "ruletest"} {
 		text, err := configs.Schema(kind)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
@@ -11,7 +12,7 @@ import (
 )
 
 // Schema returns the JSON Schema of a kind of file for editors: "site",
-// "profile" or "rules". Those in the folder schema are made by it.
+// "profile", "rules" or "ruletest". Those in the folder schema are made by it.
 func Schema(kind string) ([]byte, error) {
 	var classes []string
 	for _, c := range gateway.Classes() {
@@ -25,15 +26,19 @@ func Schema(kind string) ([]byte, error) {
 		reflect.TypeFor[gateway.Language]():    {string(gateway.Chinese), string(gateway.English)},
 		reflect.TypeFor[drivers.Protocol]():    {string(drivers.Modbus), string(drivers.MQTT)},
 	}
+	everything := append(slices.Clone(classes), string(gateway.Line), string(gateway.Gateway))
 	switch kind {
 	case "site":
 		return yaml.Schema("Intact site file", Site{}, words)
 	case "profile":
 		return yaml.Schema("Intact device profile", drivers.Profile{}, words)
 	case "rules":
-		words[reflect.TypeFor[gateway.Class]()] = append([]string{string(anyClass)}, append(classes, string(gateway.Line), string(gateway.Gateway))...)
+		words[reflect.TypeFor[gateway.Class]()] = append([]string{string(anyClass)}, everything...)
 		return yaml.Schema("Intact rule pack", rules.Pack{}, words)
+	case "ruletest":
+		words[reflect.TypeFor[gateway.Class]()] = everything
+		return yaml.Schema("Intact rule tests", ruleTestFile{}, words)
 	default:
-		return nil, fmt.Errorf("unknown kind of file %q: want site, profile or rules", kind)
+		return nil, fmt.Errorf("unknown kind of file %q: want site, profile, rules or ruletest", kind)
 	}
 }
