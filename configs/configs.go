@@ -46,7 +46,9 @@ type Config struct {
 	Influx   *influx.Config // nil for none
 	// Instances is how many rules are at work, counted once for each facility.
 	Instances int
-	Warnings  []yaml.Problem
+	// Unread is how many points no rule looks at.
+	Unread   int
+	Warnings []yaml.Problem
 
 	rules   Rules   // as they are written
 	written *loader // nil unless Options.Places

@@ -115,9 +115,10 @@ func (l *loader) load(src []byte) *Config {
 	// being found, so the rules are tried on all that could be laid out.
 	c.Site = l.buildSite(&s)
 	l.addPacks(&s.Rules)
-	l.compile(c, &s.Rules)
+	engine := l.compile(c, &s.Rules)
 	l.checkFiles()
 	if len(l.problems()) == 0 {
+		l.lint(c, engine)
 		l.rehearse(c)
 	}
 	return c

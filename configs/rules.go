@@ -74,7 +74,7 @@ func (p *pack) find(id string) int {
 // compile has the rules laid out over the site for the mistakes that only this
 // shows. Packs with mistakes of their own are left out: what Compile would say of
 // them has been said.
-func (l *loader) compile(c *Config, r *Rules) {
+func (l *loader) compile(c *Config, r *Rules) *rules.Engine {
 	var sound []pack
 	for _, p := range l.packs {
 		if len(p.doc.Problems()) == 0 {
@@ -102,6 +102,7 @@ func (l *loader) compile(c *Config, r *Rules) {
 	})
 	c.Instances = len(engine.Instances())
 	l.warnOfRules(engine, sound)
+	return engine
 }
 
 // settings returns the params that are set for facilities which could be laid

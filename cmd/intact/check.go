@@ -15,7 +15,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	var config string
-	var asJSON bool
+	var asJSON, strict bool
 	cmd := &cobra.Command{
 		Use:   "check --config site.yaml",
 		Short: "Find every mistake of a site file at once, with its place and how to mend it",
@@ -27,7 +27,10 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return checkJSON(cmd, config, c, faults)
+				if err := checkJSON(cmd, config, c, faults); err != nil || !strict {
+					return err
+				}
+				return warned(config, c)
 			}
 			if faults != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
@@ -36,12 +39,16 @@ func checkCommand() *cobra.Command {
 			for _, w := range c.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", w)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d facilities, %d points, %d rules at work on them\n",
-				config, watched(c.Site), c.Site.Len(), c.Instances)
+			if err := warned(config, c); strict && err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d facilities, %d points, %d rules at work on them; no rule reads %d of the points\n",
+				config, watched(c.Site), c.Site.Len(), c.Instances, c.Unread)
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "the site file")
+	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for mistakes")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print mistakes and warnings as JSON on standard output")
 	must(cmd.MarkFlagRequired("config"))
 	return cmd
@@ -53,6 +60,18 @@ func mistakes(path string, faults *configs.Errors) error {
 		return fmt.Errorf("%s: 1 mistake", path)
 	}
 	return fmt.Errorf("%s: %d mistakes", path, len(faults.Problems))
+}
+
+// warned is the error of a site file whose warnings count; nil if there are none.
+func warned(path string, c *configs.Config) error {
+	switch n := len(c.Warnings); n {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s: 1 warning", path)
+	default:
+		return fmt.Errorf("%s: %d warnings", path, n)
+	}
 }
 
 // watched returns how many facilities of the site are equipment, and neither a
@@ -73,12 +92,16 @@ func checkJSON(cmd *cobra.Command, path string, c *configs.Config, faults *confi
 	report := struct {
 		Problems any `json:"problems"`
 		Warnings any `json:"warnings"`
+		Unread   int `json:"unread_points"`
 	}{Problems: []string{}, Warnings: []string{}}
 	if faults != nil {
 		report.Problems = faults.Problems
 	}
-	if c != nil && len(c.Warnings) > 0 {
-		report.Warnings = c.Warnings
+	if c != nil {
+		report.Unread = c.Unread
+		if len(c.Warnings) > 0 {
+			report.Warnings = c.Warnings
+		}
 	}
 	if err := json.NewEncoder(cmd.OutOrStdout()).Encode(report); err != nil {
 		return err

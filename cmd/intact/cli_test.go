@@ -30,6 +30,7 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func TestExitCodesAndStreams(t *testing.T) {
 	example := "../../configs/sites/example.yaml"
 	twelve := "../../configs/testdata/twelve.yaml"
+	lint := "../../configs/testdata/lint/site.yaml"
 	one := filepath.Join(t.TempDir(), "one.yaml")
 	write(t, one, "site: {id: one, timezone: Asia/Shanghai, language: zh}\n")
 	for _, tt := range []struct {
@@ -40,6 +41,10 @@ func TestExitCodesAndStreams(t *testing.T) {
 		stderr string
 	}{
 		{"a site in order", []string{"check", "--config", example}, 0, "is in order: 6 facilities, ", ""},
+		{"a site without warnings", []string{"check", "--strict", "--config", example}, 0, "; no rule reads ", ""},
+		{"a site with warnings", []string{"check", "--config", lint}, 0, "is in order", "warning: rules.yaml:14:14: rule no_dead_band"},
+		{"warnings that count", []string{"check", "--strict", "--config", lint}, 1, "", "site.yaml: 10 warnings\n"},
+		{"warnings that count, for a program", []string{"check", "--strict", "--json", "--config", lint}, 1, `"unread_points":`, "10 warnings"},
 		{"a site with one mistake", []string{"check", "--config", one}, 1, "", ": 1 mistake\n"},
 		{"a site with mistakes", []string{"check", "--config", twelve}, 1, "", "12 mistakes"},
 		{"one mistake stops the gateway", []string{"run", "--config", one}, 1, "", ": 1 mistake\n"},
