@@ -61,3 +61,57 @@ func TestTheWalkThroughOfTheProfilesPage(t *testing.T) {
 		}
 	}
 }
+
+// TestTheWalkThroughOfTheRulesPage does what docs/rules.md tells a new user to do
+// about a chiller, in both languages: every file and every command as printed.
+func TestTheWalkThroughOfTheRulesPage(t *testing.T) {
+	for _, page := range []string{"../../docs/rules.md", "../../docs/zh/rules.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.Base(filepath.Dir(page)), func(t *testing.T) {
+			walkRules(t, string(text))
+		})
+	}
+}
+
+func walkRules(t *testing.T, text string) {
+	_, section, found := strings.Cut(text, "**1. ")
+	if !found {
+		t.Fatal("the page has no walk-through")
+	}
+	blocks := make(map[string][]string)
+	for _, b := range fences.FindAllStringSubmatch(section, -1) {
+		blocks[b[1]] = append(blocks[b[1]], b[2])
+	}
+	t.Chdir(t.TempDir())
+	for i, name := range []string{"site.yaml", "profiles/chiller.yaml", "rules/chiller.yaml", "tests/chiller.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, name, blocks["yaml"][i])
+	}
+	write(t, "week.csv", blocks["csv"][0])
+	for _, console := range blocks["console"][:3] {
+		asPrinted(t, console)
+	}
+	rule := blocks["yaml"][2]
+	write(t, "old.yaml", rule)
+	mended := regexp.MustCompile("(?m)^      warning: .*\n").ReplaceAllLiteralString(rule, blocks["yaml"][4])
+	write(t, "rules/chiller.yaml", mended)
+	asPrinted(t, blocks["console"][1])
+	asPrinted(t, blocks["console"][3])
+}
+
+// asPrinted runs the command in the first line of a block and holds what it says
+// against the rest. Blanks at the end of lines are not printed on the page.
+func asPrinted(t *testing.T, console string) {
+	t.Helper()
+	command, want, _ := strings.Cut(strings.TrimPrefix(console, "$ intact "), "\n")
+	stdout, stderr, _ := call(t, strings.Fields(command)...)
+	got := regexp.MustCompile(`(?m) +$`).ReplaceAllString(stderr+stdout, "")
+	if got != want {
+		t.Errorf("intact %s\ngot\n%s\nwant\n%s", command, got, want)
+	}
+}

@@ -81,19 +81,15 @@ func worst(spec *rules.Spec) rules.Severity {
 func bands(spec *rules.Spec, params []rules.Param) (tried []candidate) {
 	for _, share := range triedBands {
 		c := candidate{spec: *spec, setting: Reset}
-		if spec.When != nil {
-			if spec.Reset != nil || !c.conditionBand(share, params) {
-				return nil
-			}
-		} else if !c.levelBands(share, params) {
-			return nil
+		if spec.When != nil && spec.Reset == nil && c.conditionBand(share, params) || spec.When == nil && c.levelBands(share, params) {
+			tried = append(tried, c)
 		}
-		tried = append(tried, c)
 	}
 	return tried
 }
 
-// levelBands gives every level a reset that is share of its limit away from it.
+// levelBands gives the levels a reset that is share of their limit away from it,
+// unless theirs is that far away already.
 func (c *candidate) levelBands(share float64, params []rules.Param) bool {
 	var now, then []string
 	c.spec.Levels = slices.Clone(c.spec.Levels)
@@ -103,16 +99,22 @@ func (c *candidate) levelBands(share float64, params []rules.Param) bool {
 		if l.Below != "" {
 			limit, sign = l.Below, "+"
 		}
-		width, ok := band(limit, share, params)
-		if !ok {
-			return false
+		at, known := figure(limit, params)
+		off, same := figure(cmp.Or(l.Reset, limit), params)
+		width, ok := band(at, share)
+		if !known || !same || at.Unit != off.Unit || !ok || math.Abs(at.Value-off.Value) >= width.Value {
+			continue
 		}
-		now = append(now, cmp.Or(l.Reset, limit))
+		name := ""
+		if len(c.spec.Levels) > 1 {
+			name = l.Severity + " "
+		}
+		now = append(now, name+cmp.Or(l.Reset, limit))
 		l.Reset = fmt.Sprintf("%s %s %s", limit, sign, width)
-		then = append(then, l.Reset)
+		then = append(then, name+l.Reset)
 	}
 	c.now, c.then = strings.Join(now, ", "), strings.Join(then, ", ")
-	return true
+	return now != nil
 }
 
 // comparison is a condition that holds one point against a limit.
@@ -125,8 +127,9 @@ func (c *candidate) conditionBand(share float64, params []rules.Param) bool {
 		return false
 	}
 	name, op, limit := part[1], part[2], part[3]
-	width, ok := band(limit, share, params)
-	if !ok {
+	at, known := figure(limit, params)
+	width, ok := band(at, share)
+	if !known || !ok {
 		return false
 	}
 	reset := fmt.Sprintf("%s < %s - %s", name, limit, width)
@@ -138,25 +141,42 @@ func (c *candidate) conditionBand(share float64, params []rules.Param) bool {
 	return true
 }
 
-// band returns share of a limit as a quantity with one digit, and false for a
-// limit that has no size: 0, or the name of a state.
-func band(limit string, share float64, params []rules.Param) (gateway.Quantity, bool) {
-	first, _, _ := strings.Cut(strings.TrimSpace(limit), " + ")
-	first, _, _ = strings.Cut(first, " - ")
-	q, err := gateway.ParseQuantity(first)
-	if name, isParam := strings.CutPrefix(first, "$"); isParam {
+// figure works out a limit such as "$high - 2 V" with the params as they are
+// written. It returns false for the name of a state and for mixed units.
+func figure(limit string, params []rules.Param) (total gateway.Quantity, ok bool) {
+	for i, word := range strings.Split(strings.ReplaceAll(limit, " - ", " + -"), " + ") {
+		sign := 1.0
+		if rest, minus := strings.CutPrefix(word, "-"); minus && i > 0 {
+			word, sign = rest, -1
+		}
+		q, known := quantity(strings.TrimSpace(word), params)
+		if !known || i > 0 && q.Unit != total.Unit {
+			return total, false
+		}
+		total = gateway.Quantity{Value: total.Value + sign*q.Value, Unit: q.Unit}
+	}
+	return total, true
+}
+
+// quantity returns what one part of a limit stands for.
+func quantity(word string, params []rules.Param) (gateway.Quantity, bool) {
+	if name, isParam := strings.CutPrefix(word, "$"); isParam {
 		i := slices.IndexFunc(params, func(p rules.Param) bool { return p.Name == name })
 		if i < 0 {
-			return q, false
+			return gateway.Quantity{}, false
 		}
-		q, err = params[i].Value, nil
+		return params[i].Value, true
 	}
-	if err != nil || q.Value == 0 {
-		return q, false
-	}
+	q, err := gateway.ParseQuantity(word)
+	return q, err == nil
+}
+
+// band returns share of a limit as a quantity with one digit, and false for a
+// limit of nought, which says nothing of the size of the value.
+func band(limit gateway.Quantity, share float64) (gateway.Quantity, bool) {
 	// ParseFloat of a printed number cannot fail.
-	q.Value, _ = strconv.ParseFloat(strconv.FormatFloat(math.Abs(q.Value)*share, 'e', 0, 64), 64)
-	return q, true
+	width, _ := strconv.ParseFloat(strconv.FormatFloat(math.Abs(limit.Value)*share, 'e', 0, 64), 64)
+	return gateway.Quantity{Value: width, Unit: limit.Unit}, width > 0
 }
 
 // written returns a duration as rule files write it: 90s, and 5min for whole

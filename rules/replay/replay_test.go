@@ -259,6 +259,13 @@ func TestSuggest(t *testing.T) {
 			{replay.ClearAfter, "0s", "10s", [2]int{1, 0}, 0, true},
 			{replay.Hold, "3s", "10s", [2]int{1, 0}, 10, true},
 		}},
+		{"a dead band is widened, never narrowed", func(s *rules.Spec) {
+			s.Levels[0].Reset = "$least + 0.001 bar"
+			s.Levels = append(s.Levels, rules.Level{Severity: "life_safety", Below: "$least - 0.2 bar", Reset: "$least"})
+		}, []short{
+			{replay.Reset, "critical $least + 0.001 bar", "critical $least + 0.01 bar", [2]int{1, 0}, 0, true},
+			{replay.ClearAfter, "0s", "10s", [2]int{1, 0}, 0, true},
+		}},
 		{"a rule that may save a life", func(s *rules.Spec) { s.Levels[0].Severity = "life_safety" }, []short{
 			{replay.Reset, "$least", "$least + 0.01 bar", [2]int{1, 0}, 0, true},
 			{replay.ClearAfter, "0s", "10s", [2]int{1, 0}, 0, true},

@@ -37,6 +37,13 @@ type Suggestion struct {
 	Stops         bool   // no chatter is left; else at least half of it is gone
 }
 
+// helps reports whether at least half of the chatter is gone. An alarm that only
+// comes a little later than within the minute is not gone.
+func (s *Suggestion) helps() bool {
+	return s.Before.Chatter >= leastChatter && 2*s.After.Chatter <= s.Before.Chatter &&
+		2*(s.Before.Activations-s.After.Activations) >= s.Before.Chatter
+}
+
 // candidate is a rule with another value of one setting.
 type candidate struct {
 	pack      int    // in the plan
@@ -95,7 +102,7 @@ func Suggest(ctx context.Context, plan *Plan, chattered []Rule, open Open, o Opt
 			s.Missed.add(pair.Missed)
 		}
 		s.Stops = s.After.Chatter == 0
-		if s.Before.Chatter >= leastChatter && 2*s.After.Chatter <= s.Before.Chatter {
+		if s.helps() {
 			all = append(all, s)
 		}
 	}
