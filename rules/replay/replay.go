@@ -149,7 +149,7 @@ type player struct {
 	chain  *chain.Chain
 	course []course // by rules.Ref
 	hidden map[string]int
-	valued []bool             // by PointRef: a value was recorded
+	valued []bool             // by PointRef: a value was there
 	change func(rules.Change) // is told of each change, unless nil
 
 	alarms, notices int
@@ -243,6 +243,9 @@ func (p *player) finish(end gateway.Instant) {
 
 func (p *player) report() *Report {
 	r := &Report{Span: p.Span, Alarms: p.alarms, Notices: p.notices, Tickets: p.tickets}
+	for ref, s := range p.chain.Engine.Latest() {
+		p.valued[ref] = p.valued[ref] || s.Quality.HasValue() // also what was not recorded but worked out
+	}
 	inputs, heard := p.chain.Engine.Inputs(), p.heard()
 	for ref, in := range p.chain.Engine.Instances() {
 		c := &p.course[ref]

@@ -149,10 +149,10 @@ func (n Notice) fits(got Notice) bool {
 }
 
 // allFit reports whether got is what is wanted, each once and in any order.
-func allFit[T interface{ fits(T) bool }](want, got []T) bool {
+func allFit[T any](want, got []T, fits func(want, got T) bool) bool {
 	rest := slices.Clone(got)
 	for _, w := range want {
-		i := slices.IndexFunc(rest, w.fits)
+		i := slices.IndexFunc(rest, func(g T) bool { return fits(w, g) })
 		if i < 0 {
 			return false
 		}

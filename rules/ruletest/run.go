@@ -314,12 +314,12 @@ func (r *run) expect(path string, e *Expectation, now gateway.Instant) {
 		}
 	}
 	if e.Tickets != nil {
-		if open := r.openTickets(); !allFit(e.Tickets, open) {
+		if open := r.openTickets(); !allFit(e.Tickets, open, Ticket.fits) {
 			r.fail(path+".tickets", now, countTickets, list(e.Tickets), list(open))
 		}
 	}
 	if e.Notices != nil {
-		if !allFit(e.Notices, r.notices) {
+		if !allFit(e.Notices, r.notices, Notice.fits) {
 			r.fail(path+".notices", now, countNotices, list(e.Notices), list(r.notices))
 		}
 		r.notices = nil
