@@ -121,16 +121,20 @@ func (c *Chain) tellAlerts() {
 		}
 		c.jobs = c.Desk.OnAlert(c.jobs[:0], ev)
 		c.tellTickets()
-		var ticket *tickets.Ticket
-		if t, open := c.Desk.Find(ev.Alert.Facility, ev.Alert.Family); open {
-			ticket = &t
-		}
-		c.notices = c.Router.Route(c.notices[:0], ev, ticket)
 		if c.to.Notice != nil {
-			for _, n := range c.notices {
-				c.to.Notice(n)
-			}
+			c.tellNotices(ev)
 		}
+	}
+}
+
+func (c *Chain) tellNotices(ev alerts.Event) {
+	var ticket *tickets.Ticket
+	if t, open := c.Desk.Find(ev.Alert.Facility, ev.Alert.Family); open {
+		ticket = &t
+	}
+	c.notices = c.Router.Route(c.notices[:0], ev, ticket)
+	for _, n := range c.notices {
+		c.to.Notice(n)
 	}
 }
 

@@ -100,7 +100,7 @@ func (f *recordings) warnUnknown() {
 	if len(names) > most {
 		more = fmt.Sprintf(" and %d more", len(names)-most)
 	}
-	fmt.Fprintf(f.errs, "warning: %d points of the recording are not of the site: %v%s\n", len(names), names[:min(most, len(names))], more)
+	fmt.Fprintf(f.errs, "warning: passed over what the site does not have: %s%s\n", joined(names[:min(most, len(names))]), more)
 }
 
 // counted tells how much was read.

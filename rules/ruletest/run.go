@@ -212,7 +212,7 @@ func (r *run) start(now gateway.Instant) {
 		Book:   alerts.NewBook(r.site, engine.Instances(), r.open, r.raised),
 		Desk:   tickets.NewDesk(r.site, known, 0, nil, tickets.Options{}),
 		Router: r.router,
-	}, chain.Listener{Change: r.onChange, Alert: r.onAlert, Ticket: r.onTicket, Notice: r.onNotice}, now)
+	}, r.listener(), now)
 	for _, f := range r.site.Facilities() {
 		if r.lost[f.ID] > 0 {
 			r.silence(f, now)
@@ -221,6 +221,17 @@ func (r *run) start(now gateway.Instant) {
 		}
 		r.tell(f, gateway.BlindPoint, gateway.BlindToNothing, now)
 	}
+}
+
+// listener keeps what the test asks about. Notices are dear to make, and few tests
+// are about them.
+func (r *run) listener() chain.Listener {
+	l := chain.Listener{Change: r.onChange, Alert: r.onAlert, Ticket: r.onTicket}
+	_, counted := r.test.Counts[countNotices]
+	if counted || slices.ContainsFunc(r.test.Expect, func(e Expectation) bool { return e.Notices != nil }) {
+		l.Notice = r.onNotice
+	}
+	return l
 }
 
 // tell gives a point of the gateway's own a value, unless the test does.
