@@ -103,6 +103,9 @@ func (f *recordings) warnUnknown() {
 	fmt.Fprintf(f.errs, "warning: passed over what the site does not have: %s%s\n", joined(names[:min(most, len(names))]), more)
 }
 
+// percent returns how much was read.
+func (f *recordings) percent() int { return int(100 * f.done / f.total) }
+
 // counted tells how much was read.
 type counted struct {
 	io.Reader
@@ -111,7 +114,10 @@ type counted struct {
 
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
+	before := c.of.percent()
 	c.of.done += int64(n)
-	c.of.bar.step(int(100*c.of.done/c.of.total), 100, c.of.what)
+	if p := c.of.percent(); p != before {
+		c.of.bar.step(p, 100, fmt.Sprintf("%s, %d %%", c.of.what, p))
+	}
 	return n, err
 }
