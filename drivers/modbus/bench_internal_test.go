@@ -171,8 +171,10 @@ func BenchmarkPipeline(b *testing.B) {
 	defer listener.Close()
 	go serveSlowly(listener, 5*time.Millisecond)
 	var fields []Field
-	for i := range 32 {
-		fields = append(fields, Field{Point: gateway.PointRef(i), Table: HoldingRegisters, Address: uint16(200 * i), Period: time.Second})
+	for i := range 32 { // no two blocks of one length: such are not sent together
+		for n := range i + 1 {
+			fields = append(fields, Field{Point: gateway.PointRef(len(fields)), Table: HoldingRegisters, Address: uint16(200*i + n), Period: time.Second})
+		}
 	}
 	lengths := []int{1, 2, 4, 8, MaxPipeline}
 	took := make([]time.Duration, len(lengths))

@@ -15,6 +15,10 @@ import (
 // Messaging on TCP/IP has a server take between 1 and 16.
 const MaxPipeline = 16
 
+// foresight is how many of the next requests are looked through for one that may
+// be sent ahead.
+const foresight = 4 * MaxPipeline
+
 // How long requests go one at a time after one of several was not answered: many
 // devices take the first and forget the others. Each time it is longer.
 const (
@@ -66,6 +70,18 @@ func (f *flights) claim(request []byte) *flight {
 	for _, x := range f.open {
 		if bytes.Equal(x.request[2:], request[2:]) {
 			copy(request, x.request[:2])
+			return x
+		}
+	}
+	return nil
+}
+
+// alike returns a flight without an answer whose answer would pass for one to
+// request: by unit, function and length; nil if there is none.
+func (f *flights) alike(request []byte) *flight {
+	for _, x := range f.open {
+		if x.answer == nil && bytes.Equal(x.request[unitOffset:headerSize+1], request[unitOffset:headerSize+1]) &&
+			bytes.Equal(x.request[headerSize+3:], request[headerSize+3:]) {
 			return x
 		}
 	}
@@ -150,10 +166,12 @@ func (l *line) lookAhead(upcoming []read) {
 
 // reached notes that request is asked for and need not be sent ahead.
 func (l *line) reached(request []byte) {
-	if len(l.upcoming) > 0 {
-		if next := l.upcoming[0].frame(); bytes.Equal(next[2:], request[2:]) {
-			l.upcoming = l.upcoming[1:]
-		}
+	i := slices.IndexFunc(l.upcoming, func(r read) bool {
+		f := r.frame()
+		return bytes.Equal(f[2:], request[2:])
+	})
+	if i >= 0 {
+		l.upcoming = slices.Delete(l.upcoming, i, i+1)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/goburrow/modbus"
@@ -43,12 +44,19 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 	l.out = l.out[:0]
 	f := l.flights.claim(q.request)
 	if f == nil {
+		if err := m.clear(l, q, now); err != nil {
+			return nil, err
+		}
 		l.reached(q.request)
 		f = m.send(l, q.request, now)
 	}
-	for len(l.upcoming) > 0 && len(l.flights.open) < l.atOnce(now) {
-		request := l.upcoming[0].frame()
-		l.upcoming = l.upcoming[1:]
+	for i := 0; i < min(len(l.upcoming), foresight) && len(l.flights.open) < l.atOnce(now); {
+		request := l.upcoming[i].frame()
+		if l.flights.alike(request[:]) != nil {
+			i++ // of two alike nobody could tell whether a device has swapped their ids
+			continue
+		}
+		l.upcoming = slices.Delete(l.upcoming, i, i+1)
 		m.send(l, request[:], now)
 	}
 	l.asked = latest(f.sent, l.flights.came)
@@ -69,6 +77,18 @@ func (m *mbap) exchange(l *line, q question) ([]byte, error) {
 		l.close() // the answer is whole, and what follows would swallow the next one
 	}
 	return f.answer, nil
+}
+
+// clear waits for the answers to what is on its way and looks like the request of
+// q, should there be any.
+func (m *mbap) clear(l *line, q question, now time.Time) error {
+	for f := l.flights.alike(q.request); f != nil; f = l.flights.alike(q.request) {
+		if err := m.await(l, f, now.Add(q.wait)); err != nil {
+			m.abandon(l, err)
+			return err
+		}
+	}
+	return nil
 }
 
 // send puts request among what is to be written. The codec of each unit counts

@@ -111,13 +111,20 @@ func (d *crowd) run(t *testing.T, c modbus.Config) (*modbus.Bus, *record, func()
 	}
 }
 
-// blocks returns devices of four blocks each, most of which look alike.
-func blocks(period time.Duration, units ...byte) (devices []modbus.Device, where map[gateway.PointRef]address) {
+// spans are four blocks of registers, no two of one length; lookAlikes are four of
+// which most are as long as another.
+var (
+	spans      = [][2]int{{100, 103}, {200, 204}, {300, 305}, {clockRegister, clockRegister + 6}}
+	lookAlikes = [][2]int{{100, 103}, {200, 203}, {300, 305}, {clockRegister, clockRegister + 3}}
+)
+
+// blocks returns devices of one block for each span.
+func blocks(period time.Duration, spans [][2]int, units ...byte) (devices []modbus.Device, where map[gateway.PointRef]address) {
 	where = make(map[gateway.PointRef]address)
 	var next gateway.PointRef
 	for _, unit := range units {
 		var fields []modbus.Field
-		for _, span := range [][2]int{{100, 103}, {200, 203}, {300, 305}, {clockRegister, clockRegister + 3}} {
+		for _, span := range spans {
 			fields = append(fields, registers(&next, period, span[0], span[1])...)
 		}
 		for _, f := range fields {
@@ -168,7 +175,7 @@ func TestAPipelineTakesAnswersInAnyOrder(t *testing.T) {
 			b.replies = [][]byte{bytes.Join(b.replies, nil)} // in one segment
 			return true
 		}
-		devices, where := blocks(time.Second, 1, 2, 3)
+		devices, where := blocks(time.Second, spans, 1, 2, 3)
 		bus, r, stop := d.run(t, modbus.Config{Devices: devices})
 		time.Sleep(100 * time.Second)
 		stop()
@@ -206,7 +213,7 @@ func TestAPipelineBlamesTheSickUnitOnly(t *testing.T) {
 			b.replies = slices.DeleteFunc(b.replies, func(reply []byte) bool { return reply[6] == 2 })
 			return true
 		}
-		devices, where := blocks(5*time.Second, 1, 2, 3)
+		devices, where := blocks(5*time.Second, spans, 1, 2, 3)
 		bus, r, stop := d.run(t, modbus.Config{Devices: devices})
 		time.Sleep(time.Hour)
 		stop()
@@ -237,7 +244,7 @@ func TestADeviceThatForgetsRequestsGetsThemOneByOne(t *testing.T) {
 			b.replies = b.replies[:1]
 			return true
 		}
-		devices, where := blocks(time.Second, 1)
+		devices, where := blocks(time.Second, spans, 1)
 		bus, r, stop := d.run(t, modbus.Config{Devices: devices})
 		time.Sleep(10 * time.Minute)
 		stop()
@@ -260,7 +267,7 @@ func TestALineThatWasIdleKeepsItsPipeline(t *testing.T) {
 			time.AfterFunc(3*time.Second, func() { _ = b.conn.Close() })
 			return true
 		}
-		devices, where := blocks(5*time.Second, 1, 2)
+		devices, where := blocks(5*time.Second, spans, 1, 2)
 		bus, r, stop := d.run(t, modbus.Config{Devices: devices})
 		time.Sleep(10 * time.Minute)
 		stop()
@@ -297,16 +304,7 @@ func TestADeviceThatMixesUpItsIDsIsFoundOut(t *testing.T) {
 					mix(b.replies)
 					return true
 				}
-				devices, where := blocks(time.Second, 1)
-				// Of blocks that look alike nobody could tell.
-				var next gateway.PointRef
-				devices[0].Fields = nil
-				for i := range 4 {
-					devices[0].Fields = append(devices[0].Fields, registers(&next, time.Second, 100*i, 100*i+i)...)
-				}
-				for _, f := range devices[0].Fields {
-					where[f.Point] = address{1, f.Address}
-				}
+				devices, where := blocks(time.Second, spans, 1)
 				bus, r, stop := d.run(t, modbus.Config{Devices: devices})
 				time.Sleep(time.Minute)
 				stop()
@@ -318,6 +316,36 @@ func TestADeviceThatMixesUpItsIDsIsFoundOut(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestBlocksThatLookAlikeAreNotOnTheirWayTogether: a device that swaps their ids
+// could not be found out.
+func TestBlocksThatLookAlikeAreNotOnTheirWayTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newCrowd(1)
+		d.disturb = func(b *batch) bool {
+			for i, one := range b.replies {
+				for _, other := range b.replies[i+1:] {
+					if len(one) == len(other) && one[6] == other[6] {
+						id := bytes.Clone(one[:2])
+						copy(one, other[:2])
+						copy(other, id)
+					}
+				}
+			}
+			return true
+		}
+		devices, where := blocks(time.Second, lookAlikes, 1, 2)
+		bus, r, stop := d.run(t, modbus.Config{Devices: devices})
+		time.Sleep(time.Minute)
+		stop()
+		if bad := judge(t, r, d.start, where); len(bad) > 0 {
+			t.Errorf("samples are bad by unit: %v", bad)
+		}
+		if d.most != 4 {
+			t.Errorf("%d requests came together, stats %+v", d.most, bus.Stats())
+		}
+	})
 }
 
 // disturbances are what goes wrong with answers that are on their way together.
@@ -428,7 +456,7 @@ func TestNoWrongValueThroughAPipeline(t *testing.T) {
 				}
 				return b.random.IntN(12) > 0 || some[b.random.IntN(len(some))](b)
 			}
-			devices, where := blocks(2*time.Minute, 1, 2, 3)
+			devices, where := blocks(2*time.Minute, lookAlikes, 1, 2, 3)
 			_, r, stop := d.run(t, modbus.Config{Devices: devices})
 			time.Sleep(time.Hour)
 			stop()
@@ -461,7 +489,7 @@ func TestAPipelineIsAsLongAsAllDevicesAllow(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newCrowd(1)
-				devices, where := blocks(time.Second, 1, 2)
+				devices, where := blocks(time.Second, spans, 1, 2)
 				devices[0].Pipeline, devices[1].Pipeline, devices[1].Pause = tt.first, tt.second, tt.pause
 				_, r, stop := d.run(t, modbus.Config{Devices: devices, Pipeline: tt.bus})
 				time.Sleep(10 * time.Second)
