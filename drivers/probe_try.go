@@ -22,12 +22,6 @@ const (
 	probePause   = 20 * time.Millisecond
 )
 
-// The exceptions of a gateway that does not reach the unit behind it.
-const (
-	pathUnavailable = 10
-	targetSilent    = 11
-)
-
 // Prober finds out what answers at a place. It reads only.
 type Prober struct {
 	Profiles []*Profile // to hold against what is there; those without a probe are left out
