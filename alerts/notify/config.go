@@ -2,10 +2,8 @@ package notify
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
@@ -19,16 +17,9 @@ type Config struct {
 
 // Receiver is somebody or something that is told.
 type Receiver struct {
-	ID      string   `yaml:"id,required"`
-	Webhook *Webhook `yaml:"webhook"`
-}
-
-// Webhook is an HTTP endpoint that takes a Message for each event.
-type Webhook struct {
-	URL        string        `yaml:"url,required"`
-	Secret     string        `yaml:"secret,secret"` // signs the messages
-	SecretFile string        `yaml:"secret_file,file"`
-	Timeout    time.Duration `yaml:"timeout"` // of one attempt; default 10s
+	ID       string           `yaml:"id,required"`
+	Language gateway.Language `yaml:"language"` // of messages for people; default that of the site
+	Channel  `yaml:",inline"`
 }
 
 // Route says which alerts receivers are told of: those that match all of what
@@ -68,28 +59,13 @@ func (c *Config) Validate(report gateway.Report) {
 			at("id", fmt.Sprintf("receiver %q exists twice", r.ID), "")
 		}
 		ids = append(ids, r.ID)
-		if r.Webhook == nil {
-			at("", fmt.Sprintf("receiver %s has no channel", r.ID), "give it a webhook: {url: …}")
-			continue
+		if languages := []string{string(gateway.Chinese), string(gateway.English)}; r.Language != "" && !slices.Contains(languages, string(r.Language)) {
+			at("language", fmt.Sprintf("unknown language %q", r.Language), suggest(string(r.Language), languages))
 		}
-		r.Webhook.validate(at.At("webhook"))
+		r.Channel.validate(at, "receiver "+r.ID)
 	}
 	for i, r := range c.Routes {
 		r.validate(report.At(fmt.Sprintf("routes[%d]", i)), ids)
-	}
-}
-
-func (w *Webhook) validate(report gateway.Report) {
-	// The address may be a secret, so the message does not repeat it.
-	u, err := url.Parse(w.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		report("url", "this is no address of a webhook", "http or https, such as https://example.com/alarm")
-	}
-	if w.Secret != "" && w.SecretFile != "" {
-		report("secret_file", "there are two secrets", "keep secret or secret_file")
-	}
-	if w.Timeout < 0 || w.Timeout > time.Minute {
-		report("timeout", "the time for one attempt is out of bounds", "up to 1min; what fails is tried again")
 	}
 }
 

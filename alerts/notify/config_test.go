@@ -12,9 +12,9 @@ import (
 
 func TestValidateReportsEveryMistake(t *testing.T) {
 	hook := func(url string) *notify.Webhook { return &notify.Webhook{URL: url} }
-	desk := notify.Receiver{ID: "duty-desk", Webhook: hook("https://example.com/alarm")}
+	desk := notify.Receiver{ID: "duty-desk", Channel: notify.Channel{Webhook: hook("https://example.com/alarm")}}
 	route := func(r notify.Route) notify.Config {
-		return notify.Config{Receivers: []notify.Receiver{desk, {ID: "boss", Webhook: hook("http://[::1]:80/")}}, Routes: []notify.Route{r}}
+		return notify.Config{Receivers: []notify.Receiver{desk, {ID: "boss", Channel: notify.Channel{Webhook: hook("http://[::1]:80/")}}}, Routes: []notify.Route{r}}
 	}
 	receiver := func(r ...notify.Receiver) notify.Config { return notify.Config{Receivers: r} }
 	for _, tt := range []struct {
@@ -26,22 +26,42 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 		{"all that a route can say", route(notify.Route{To: []string{"duty-desk", "boss"}, Severity: "life_safety", Classes: []gateway.Class{gateway.Pump},
 			Buildings: []string{"1"}, Events: []string{"raised", "level", "returned", "acknowledged", "withdrawn"}}), nil},
 		{"a receiver twice", receiver(desk, desk), []string{`receivers[1].id: receiver "duty-desk" exists twice; `}},
-		{"a receiver with a strange name", receiver(notify.Receiver{ID: "Duty Desk", Webhook: hook("http://a")}),
+		{"a receiver with a strange name", receiver(notify.Receiver{ID: "Duty Desk", Channel: notify.Channel{Webhook: hook("http://a")}}),
 			[]string{`receivers[0].id: "Duty Desk" cannot name a receiver; small letters, digits and -`}},
-		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it a webhook: {url: …}"}},
+		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it one of dingtalk, wecom, feishu, webhook, such as webhook: {url: …}"}},
 		{"addresses that are none", receiver(
-			notify.Receiver{ID: "a", Webhook: hook("ftp://example.com")}, notify.Receiver{ID: "b", Webhook: hook("example.com/alarm")},
-			notify.Receiver{ID: "c", Webhook: hook("https://:443/x")}, notify.Receiver{ID: "d", Webhook: hook("http://a b\x7f")}),
+			notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: hook("ftp://example.com")}}, notify.Receiver{ID: "b", Channel: notify.Channel{Webhook: hook("example.com/alarm")}},
+			notify.Receiver{ID: "c", Channel: notify.Channel{Webhook: hook("https://:443/x")}}, notify.Receiver{ID: "d", Channel: notify.Channel{Webhook: hook("http://a b\x7f")}}),
 			[]string{
 				"receivers[0].webhook.url: this is no address of a webhook; http or https, such as https://example.com/alarm",
 				"receivers[1].webhook.url: this is no address of a webhook; http or https, such as https://example.com/alarm",
 				"receivers[2].webhook.url: this is no address of a webhook; http or https, such as https://example.com/alarm",
 				"receivers[3].webhook.url: this is no address of a webhook; http or https, such as https://example.com/alarm",
 			}},
-		{"two secrets and an endless attempt", receiver(notify.Receiver{ID: "a", Webhook: &notify.Webhook{URL: "http://a", Secret: "x", SecretFile: "y", Timeout: time.Hour}}),
+		{"two secrets and an endless attempt", receiver(notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: &notify.Webhook{URL: "http://a", Secret: "x", SecretFile: "y", Timeout: time.Hour}}}),
 			[]string{
-				"receivers[0].webhook.secret_file: there are two secrets; keep secret or secret_file",
+				"receivers[0].webhook.secret_file: there are two of secret; keep secret or secret_file",
 				"receivers[0].webhook.timeout: the time for one attempt is out of bounds; up to 1min; what fails is tried again",
+			}},
+		{"a receiver in another language", receiver(notify.Receiver{ID: "a", Language: "de", Channel: desk.Channel}),
+			[]string{`receivers[0].language: unknown language "de"; one of zh, en`}},
+		{"two channels at once", receiver(notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: hook("http://a"), WeCom: &notify.Robot{URLFile: "wecom"}}}),
+			[]string{"receivers[0].webhook: receiver a has more than one channel: wecom, webhook; keep one, and make a receiver of each other"}},
+		{"robots", receiver(
+			notify.Receiver{ID: "a", Channel: notify.Channel{DingTalk: &notify.SignedRobot{Robot: notify.Robot{URL: "https://oapi.dingtalk.com/robot/send?access_token=a1b2"}, SecretFile: "s"}}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{WeCom: &notify.Robot{URLFile: "b"}}},
+			notify.Receiver{ID: "c", Channel: notify.Channel{Feishu: &notify.SignedRobot{Robot: notify.Robot{URL: "https://open.larksuite.com/open-apis/bot/v2/hook/a1b2"}}}}), nil},
+		{"robots that cannot be", receiver(
+			notify.Receiver{ID: "a", Channel: notify.Channel{DingTalk: &notify.SignedRobot{}}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{WeCom: &notify.Robot{URL: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?access_token=s3cret", URLFile: "b"}}},
+			notify.Receiver{ID: "c", Channel: notify.Channel{Feishu: &notify.SignedRobot{Robot: notify.Robot{URL: "https://open.feishu.cn/s3cret", Timeout: -1}, Secret: "x", SecretFile: "y"}}}),
+			[]string{
+				"receivers[0].dingtalk.url_file: the robot has no address; put its webhook address, https://oapi.dingtalk.com/robot/send?access_token=…, into a file and name that, or say url: ${NAME}",
+				"receivers[1].wecom.url: this is no address of a WeCom robot; copy the webhook address from the settings of the robot: https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…",
+				"receivers[1].wecom.url_file: there are two of url; keep url or url_file",
+				"receivers[2].feishu.url: this is no address of a Feishu robot; copy the webhook address from the settings of the robot: https://open.feishu.cn/open-apis/bot/v2/hook/…",
+				"receivers[2].feishu.timeout: the time for one attempt is out of bounds; up to 1min; what fails is tried again",
+				"receivers[2].feishu.secret_file: there are two of secret; keep secret or secret_file",
 			}},
 		{"a slip in a receiver's name", route(notify.Route{To: []string{"boss", "dutydesk"}}),
 			[]string{`routes[0].to[1]: there is no receiver "dutydesk"; did you mean duty-desk?`}},

@@ -19,6 +19,9 @@ type Message struct {
 	Alert  MessageAlert   `json:"alert"`
 	Ticket *MessageTicket `json:"ticket"`
 	Text   gateway.Text   `json:"text"` // the whole message in one sentence for people
+	// The same as a headline and what stands below it, in lines.
+	Headline gateway.Text `json:"headline"`
+	Detail   gateway.Text `json:"detail"`
 }
 
 // MessageAlert is the alert as it is after the event.
@@ -77,8 +80,15 @@ func newMessage(site *gateway.Site, event string, ev alerts.Event, f *gateway.Fa
 		}}
 	}
 	s := sentence{site: site, event: event, ev: ev, facility: f, ticket: ticket}
-	m.Text = gateway.Text{ZH: cut(s.in(&chinese), textLimit), EN: cut(s.in(&english), textLimit)}
+	m.Text = bilingual(s.in, textLimit)
+	m.Headline = bilingual(s.headline, headlineLimit)
+	m.Detail = bilingual(s.below, textLimit)
 	return m
+}
+
+// bilingual says the same in both languages, in at most limit bytes each.
+func bilingual(say func(*phrases) string, limit int) gateway.Text {
+	return gateway.Text{ZH: cut(say(&chinese), limit), EN: cut(say(&english), limit)}
 }
 
 // condition returns the word of the API for a phase.

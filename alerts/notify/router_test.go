@@ -44,7 +44,7 @@ func site(t *testing.T) *gateway.Site {
 
 func receivers(ids ...string) (list []notify.Receiver) {
 	for _, id := range ids {
-		list = append(list, notify.Receiver{ID: id, Webhook: &notify.Webhook{URL: "http://" + id}})
+		list = append(list, notify.Receiver{ID: id, Channel: notify.Channel{Webhook: &notify.Webhook{URL: "http://" + id}}})
 	}
 	return list
 }
@@ -181,7 +181,12 @@ func TestTheBodyIsTheDocumentedOne(t *testing.T) {
 	if err := json.Unmarshal(notices[0].Body, &got); err != nil {
 		t.Fatal(err)
 	}
-	delete(got, "text")
+	for _, words := range []string{"text", "headline", "detail"} { // what they say stands in other tests
+		if _, ok := got[words].(map[string]any); !ok {
+			t.Errorf("there is no %s", words)
+		}
+		delete(got, words)
+	}
 	var want map[string]any
 	if err := json.Unmarshal([]byte(`{
 		"site": "lakeside", "event": "raised", "at": "2026-03-10T09:12:00.000+08:00",

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,11 @@ import (
 	"github.com/intact-gateway/intact/gateway"
 )
 
-// textLimit is the longest text in bytes: what the narrowest chat robot takes.
-const textLimit = 2048
+// The longest texts in bytes.
+const (
+	textLimit     = 2048 // what the narrowest chat robot takes
+	headlineLimit = 300
+)
 
 // phrases are the parts of a sentence in one language. A %s stands for what is
 // put in.
@@ -75,32 +79,54 @@ type sentence struct {
 	ticket   *tickets.Ticket
 }
 
-func (s sentence) in(p *phrases) string {
+// headline says how urgent it is, where, and what.
+func (s sentence) headline(p *phrases) string {
+	return strings.TrimSpace(s.tag(p) + s.where(p) + " " + s.ev.Alert.Title.In(p.language))
+}
+
+// detail returns what there is to say below the headline: the facts, and then
+// line by line what to do.
+func (s sentence) detail(p *phrases) (facts string, orders []string) {
 	a := s.ev.Alert
-	var facts, orders []string
+	var said []string
 	switch s.event {
 	case eventReturned:
-		facts = []string{p.normal, fill(p.now, s.value(p)), fill(p.lasted, p.duration(a.Cleared.Sub(a.Started)))}
+		said = []string{p.normal, fill(p.now, s.value(p)), fill(p.lasted, p.duration(a.Cleared.Sub(a.Started)))}
 		if s.ticket != nil {
-			facts = append(facts, p.check)
+			said = append(said, p.check)
 		}
 	case eventAcked:
-		facts = []string{fill(p.acked, a.AckedBy), a.AckNote}
+		said = []string{fill(p.acked, a.AckedBy), a.AckNote}
 	case eventWithdrawn:
-		facts = []string{p.withdrawn}
+		said = []string{p.withdrawn}
 	default:
-		facts = s.trouble(p)
+		said = s.trouble(p)
 		orders = []string{s.deadline(p), a.Why.Response.In(p.language)}
 	}
 	if s.ticket != nil {
 		orders = append(orders, fill(p.ticket, s.ticket.Number))
 	}
-	first := join(p.colon, s.tag(p)+s.where(p)+" "+a.Title.In(p.language), join(p.comma, facts...))
-	parts := []string{first}
-	for _, o := range orders {
-		parts = append(parts, strings.TrimRight(o, "。.！! "))
+	for i, o := range orders {
+		orders[i] = strings.TrimRight(o, "。.！! ")
 	}
-	return strings.TrimSpace(join(p.stop, parts...) + p.stop)
+	return join(p.comma, said...), slices.DeleteFunc(orders, func(o string) bool { return o == "" })
+}
+
+// in returns the whole in one go.
+func (s sentence) in(p *phrases) string {
+	facts, orders := s.detail(p)
+	first := join(p.colon, s.headline(p), facts)
+	return strings.TrimSpace(join(p.stop, append([]string{first}, orders...)...) + p.stop)
+}
+
+// below returns the detail in lines of their own.
+func (s sentence) below(p *phrases) string {
+	facts, orders := s.detail(p)
+	lines := append([]string{facts}, orders...)
+	for i, l := range lines {
+		lines[i] = strings.Join(strings.Fields(l), " ") // a note may have lines of its own
+	}
+	return join("\n", lines...)
 }
 
 // trouble says how bad it is and for how long.

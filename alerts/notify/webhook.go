@@ -1,62 +1,33 @@
 package notify
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/intact-gateway/intact/gateway"
 )
 
-const (
-	attemptLimit = 10 * time.Second // for one attempt unless the receiver says otherwise
-	answerLimit  = 64 << 10         // bytes of an answer that are read
-	quoteLimit   = 200              // of them, bytes that an error repeats
-	patience     = time.Hour        // the longest that a receiver may put us off at a time
-)
-
-// Refusal is an answer of a receiver that did not take a notice.
-type Refusal struct {
-	Status int           // of HTTP
-	Body   string        // its beginning
-	After  time.Duration // not to be tried before, at most an hour; 0 if the receiver does not say
+// Webhook is an HTTP endpoint that takes a Message for each event.
+type Webhook struct {
+	URL        string        `yaml:"url,required"`
+	Secret     string        `yaml:"secret,secret"` // signs the messages
+	SecretFile string        `yaml:"secret_file,file"`
+	Timeout    time.Duration `yaml:"timeout"` // of one attempt; default 10s
 }
 
-// Error returns the status and the beginning of the answer.
-func (r *Refusal) Error() string {
-	what := strings.TrimSpace(fmt.Sprintf("receiver answered %d %s", r.Status, http.StatusText(r.Status)))
-	if r.Status/100 == 3 {
-		what += ", redirects are not followed"
+func (w *Webhook) validate(report gateway.Report) {
+	// The address may be a secret, so the message does not repeat it.
+	if !isHTTP(w.URL) {
+		report("url", "this is no address of a webhook", "http or https, such as https://example.com/alarm")
 	}
-	if r.Body != "" {
-		what += ": " + r.Body
-	}
-	return what
-}
-
-// OpenReceiver returns the Notifier of a receiver that Validate found in order.
-// The error is that of its secret file.
-func OpenReceiver(r Receiver) (Notifier, error) {
-	switch {
-	case r.Webhook != nil:
-		w, err := newWebhook(*r.Webhook)
-		if err != nil {
-			return nil, fmt.Errorf("receiver %s: %w", r.ID, err)
-		}
-		return w, nil
-	default:
-		return nil, fmt.Errorf("receiver %s has no channel", r.ID)
-	}
+	checkSecret(report, "secret", w.Secret, w.SecretFile)
+	checkTimeout(report, w.Timeout)
 }
 
 // webhook posts a notice as it is.
@@ -66,51 +37,27 @@ type webhook struct {
 	client *http.Client
 }
 
-func newWebhook(c Webhook) (*webhook, error) {
-	// A transport of its own: what one receiver does to its connections is no
-	// concern of another.
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 1 // a sender has one request at a time
-	w := &webhook{url: c.URL, secret: []byte(c.Secret), client: &http.Client{
-		Transport: transport,
-		Timeout:   cmp.Or(c.Timeout, attemptLimit),
-		// Where a redirect leads is not the operator's choice.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
-	if c.SecretFile != "" {
-		b, err := os.ReadFile(c.SecretFile)
-		if err != nil {
-			return nil, fmt.Errorf("secret of the webhook: %w", err)
-		}
-		if w.secret = bytes.TrimSpace(b); len(w.secret) == 0 {
-			return nil, fmt.Errorf("secret of the webhook: %s is empty", c.SecretFile)
-		}
+func newWebhook(c Webhook, d dial) (*webhook, error) {
+	secret, err := readSecret("secret of the webhook", c.Secret, c.SecretFile)
+	if err != nil {
+		return nil, err
 	}
-	return w, nil
+	return &webhook{url: c.URL, secret: []byte(secret), client: newClient(c.Timeout, d)}, nil
 }
 
 // Notify posts the notice. Only an answer 2xx means that it was taken.
 func (w *webhook) Notify(ctx context.Context, n Notice) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(n.Body))
-	if err != nil {
-		return fmt.Errorf("webhook: %w", withoutURL(err))
-	}
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "intact")
-	req.Header.Set("Idempotency-Key", n.Key)
-	req.Header.Set("X-Intact-Timestamp", stamp)
+	header := http.Header{"Idempotency-Key": {n.Key}, "X-Intact-Timestamp": {stamp}}
 	if len(w.secret) > 0 {
-		req.Header.Set("X-Intact-Signature", "sha256="+sign(w.secret, stamp, n.Body))
+		header.Set("X-Intact-Signature", "sha256="+sign(w.secret, stamp, n.Body))
 	}
-	resp, err := w.client.Do(req)
+	a, err := post(ctx, w.client, w.url, header, n.Body)
 	if err != nil {
-		return fmt.Errorf("webhook: %w", withoutURL(err))
+		return fmt.Errorf("webhook: %w", err)
 	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, answerLimit)) // the status decides
-	if resp.StatusCode/100 != 2 {
-		return &Refusal{Status: resp.StatusCode, Body: beginning(answer), After: retryAfter(resp.Header.Get("Retry-After"))}
+	if a.status/100 != 2 {
+		return &Refusal{Status: a.status, Body: beginning(a.body), After: a.after}
 	}
 	return nil
 }
@@ -121,36 +68,10 @@ func (w *webhook) Close() error {
 	return nil
 }
 
-// withoutURL drops the address from an error of the HTTP client: the address of
-// a webhook often is a secret.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
-}
-
 // sign returns the hex HMAC-SHA-256 of "timestamp.body".
 func sign(secret []byte, stamp string, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(stamp + "."))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
-}
-
-// beginning returns the first words of an answer on one line.
-func beginning(b []byte) string {
-	return cut(strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "")), " "), quoteLimit)
-}
-
-// retryAfter reads the header of that name: seconds, or a date; anything else
-// counts as not said.
-func retryAfter(s string) time.Duration {
-	if n, err := strconv.Atoi(s); err == nil {
-		return time.Duration(max(0, min(n, int(patience/time.Second)))) * time.Second
-	}
-	if at, err := http.ParseTime(s); err == nil {
-		return max(0, min(time.Until(at), patience))
-	}
-	return 0
 }

@@ -22,7 +22,7 @@ import (
 
 func openHook(t *testing.T, w notify.Webhook) notify.Notifier {
 	t.Helper()
-	n, err := notify.OpenReceiver(notify.Receiver{ID: "desk", Webhook: &w})
+	n, err := notify.OpenReceiver(notify.Receiver{ID: "desk", Channel: notify.Channel{Webhook: &w}}, notify.Options{Site: site(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +87,12 @@ func TestASecretFileMustHoldASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{empty, filepath.Join(t.TempDir(), "none")} {
-		_, err := notify.OpenReceiver(notify.Receiver{ID: "desk", Webhook: &notify.Webhook{URL: "http://x", SecretFile: file}})
+		_, err := notify.OpenReceiver(notify.Receiver{ID: "desk", Channel: notify.Channel{Webhook: &notify.Webhook{URL: "http://x", SecretFile: file}}}, notify.Options{Site: site(t)})
 		if err == nil || !strings.Contains(err.Error(), "receiver desk: secret of the webhook: ") {
 			t.Errorf("%s: got %v; the notices would go out unsigned", file, err)
 		}
 	}
-	if _, err := notify.OpenReceiver(notify.Receiver{ID: "desk"}); err == nil {
+	if _, err := notify.OpenReceiver(notify.Receiver{ID: "desk"}, notify.Options{Site: site(t)}); err == nil {
 		t.Error("a receiver without a channel was opened")
 	}
 }

@@ -32,9 +32,9 @@ func (a *App) openInflux() error {
 // openReceivers makes a sender for everybody who is told of alerts.
 func (a *App) openReceivers() error {
 	for _, r := range a.o.Config.Notify.Receivers {
-		to, err := notify.OpenReceiver(r)
+		to, err := notify.OpenReceiver(r, notify.Options{Site: a.o.Config.Site})
 		if err != nil {
-			return fmt.Errorf("receiver %s: %w", r.ID, err)
+			return err
 		}
 		a.senders = append(a.senders, notify.NewSender(r.ID, to, a.pipeline.Outbox(), a.log.With("component", "notify")))
 	}

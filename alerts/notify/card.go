@@ -1,0 +1,87 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/intact-gateway/intact/rules"
+)
+
+// mood is what a card looks like before one reads it.
+type mood int
+
+const (
+	calm     mood = iota // for information
+	wary                 // somebody is needed
+	alarmed              // at once
+	relieved             // it is over
+)
+
+// card is a message for people.
+type card struct {
+	mood  mood
+	title string
+	lines []string
+}
+
+// newCard returns the card that tells to of n.
+func newCard(n Notice, to audience) (card, error) {
+	var m Message
+	if err := json.Unmarshal(n.Body, &m); err != nil {
+		return card{}, fmt.Errorf("notice %s cannot be read: %w", n.Key, err)
+	}
+	c := card{mood: moodOf(m), title: m.Headline.In(to.language)}
+	for line := range strings.SplitSeq(m.Detail.In(to.language), "\n") {
+		if line != "" {
+			c.lines = append(c.lines, line)
+		}
+	}
+	// A card may come late: it says of when it speaks.
+	c.lines = append(c.lines, footer(to, m.At))
+	return c, nil
+}
+
+func moodOf(m Message) mood {
+	switch {
+	case m.Event == eventReturned:
+		return relieved
+	case m.Event == eventAcked, m.Event == eventWithdrawn, m.Alert.Severity == rules.Info:
+		return calm
+	case m.Alert.Severity >= rules.Critical:
+		return alarmed
+	default:
+		return wary
+	}
+}
+
+// footer names the site and the time of a message.
+func footer(to audience, at string) string {
+	if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+		at = t.Format("2006-01-02 15:04:05")
+	}
+	return join(" · ", to.site.In(to.language), at)
+}
+
+// text returns the card as lines parted by gap, in at most limit bytes. Each
+// title is dressed by head.
+func (c card) text(gap string, limit int, head func(string) string) string {
+	body := strings.Join(c.lines, gap)
+	title := head(c.title)
+	return title + gap + cut(body, limit-len(title)-len(gap))
+}
+
+// plain takes from a text what a chat would read as Markdown or as a mention:
+// names and notes are written by people. The full-width signs look the same.
+func plain(s string) string {
+	return strings.NewReplacer("<", "＜", ">", "＞", "*", "＊", "`", "｀", "](", "］(", "\n", " ").Replace(s)
+}
+
+func (c card) plain() card {
+	p := card{mood: c.mood, title: plain(c.title)}
+	for _, line := range c.lines {
+		p.lines = append(p.lines, plain(line))
+	}
+	return p
+}
