@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,11 @@ const (
 
 // card is a message for people.
 type card struct {
-	mood  mood
-	title string
-	lines []string
+	key    string // the same for every attempt
+	thread string // the same for all that is said of an alert
+	mood   mood
+	title  string
+	lines  []string
 }
 
 // newCard returns the card that tells to of n.
@@ -32,7 +35,7 @@ func newCard(n Notice, to audience) (card, error) {
 	if err := json.Unmarshal(n.Body, &m); err != nil {
 		return card{}, fmt.Errorf("notice %s cannot be read: %w", n.Key, err)
 	}
-	c := card{mood: moodOf(m), title: m.Headline.In(to.language)}
+	c := card{key: n.Key, thread: fmt.Sprintf("%s/%d", m.Site, n.Alert), mood: moodOf(m), title: m.Headline.In(to.language)}
 	for line := range strings.SplitSeq(m.Detail.In(to.language), "\n") {
 		if line != "" {
 			c.lines = append(c.lines, line)
@@ -79,9 +82,9 @@ func plain(s string) string {
 }
 
 func (c card) plain() card {
-	p := card{mood: c.mood, title: plain(c.title)}
-	for _, line := range c.lines {
-		p.lines = append(p.lines, plain(line))
+	c.title, c.lines = plain(c.title), slices.Clone(c.lines)
+	for i, line := range c.lines {
+		c.lines[i] = plain(line)
 	}
-	return p
+	return c
 }

@@ -18,6 +18,7 @@ type Channel struct {
 	DingTalk *SignedRobot `yaml:"dingtalk"`
 	WeCom    *Robot       `yaml:"wecom"`
 	Feishu   *SignedRobot `yaml:"feishu"` // also Lark
+	Email    *Email       `yaml:"email"`
 }
 
 // kind is one of the ways that a Channel can go.
@@ -40,6 +41,9 @@ func (c *Channel) kinds() []kind {
 		{"feishu", c.Feishu != nil,
 			func(r gateway.Report) { c.Feishu.validate(r, &feishu) },
 			func(d dial) (teller, error) { return newFeishu(*c.Feishu, d) }},
+		{"email", c.Email != nil,
+			func(r gateway.Report) { c.Email.validate(r) },
+			func(d dial) (teller, error) { return newMailer(*c.Email, d) }},
 		{key: "webhook", given: c.Webhook != nil,
 			validate: func(r gateway.Report) { c.Webhook.validate(r) }},
 	}

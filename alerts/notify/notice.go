@@ -37,8 +37,9 @@ type Outcome struct {
 }
 
 // Notifier sends one notice to the outside world. A nil error means that the
-// receiver has taken it. An error may be a *Refusal. It ends by itself within a
-// time limit of its own; one that holds connections is an io.Closer, too.
+// receiver has taken it, and a *Partly that it did, but not for everybody. An
+// error may be a *Refusal. It ends by itself within a time limit of its own; one
+// that holds connections is an io.Closer, too.
 type Notifier interface {
 	Notify(ctx context.Context, n Notice) error
 }

@@ -64,7 +64,8 @@ type Sender struct {
 	// What follows belongs to Run.
 	unsettled    []Outcome // final ones that the outbox could not write yet
 	boxFails     bool
-	failures     int // attempts in a row
+	partly       string // who of the receiver was left out last
+	failures     int    // attempts in a row
 	failingSince time.Time
 	restUntil    time.Time // the receiver is left alone until then
 }
@@ -158,9 +159,11 @@ func (s *Sender) send(ctx context.Context, n Notice) bool {
 		return true
 	}
 	err := s.attempt(ctx, n)
+	partly, isPartly := errors.AsType[*Partly](err)
 	switch {
-	case err == nil:
+	case err == nil || isPartly:
 		s.taken()
+		s.notePartly(partly)
 		s.settleFinally(ctx, Outcome{Key: n.Key, At: gateway.InstantOf(time.Now())})
 		return true
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -198,6 +201,19 @@ func (s *Sender) taken() {
 	}
 	s.failures, s.failingSince = 0, time.Time{}
 	s.count(func(st *SenderStats) { st.Sent++; st.Failing = false })
+}
+
+// notePartly logs when a message was not taken for everybody, once for as long as
+// it is the same.
+func (s *Sender) notePartly(p *Partly) {
+	var now string
+	if p != nil {
+		now = p.Error()
+	}
+	if now != "" && now != s.partly {
+		s.log.Error("not everybody of the receiver is told", "err", p)
+	}
+	s.partly = now
 }
 
 // refused notes a failed attempt and lets the receiver rest.
