@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 
@@ -25,6 +24,7 @@ type Channel struct {
 type kind struct {
 	key      string // in the site file
 	given    bool
+	limits   limits
 	validate func(gateway.Report)
 	open     func(dial) (teller, error)
 }
@@ -32,16 +32,16 @@ type kind struct {
 // kinds lists every way, in the order in which they are suggested.
 func (c *Channel) kinds() []kind {
 	return []kind{
-		{"dingtalk", c.DingTalk != nil,
+		{"dingtalk", c.DingTalk != nil, dingTalk.limits,
 			func(r gateway.Report) { c.DingTalk.validate(r, &dingTalk) },
 			func(d dial) (teller, error) { return newDingTalk(*c.DingTalk, d) }},
-		{"wecom", c.WeCom != nil,
+		{"wecom", c.WeCom != nil, weCom.limits,
 			func(r gateway.Report) { c.WeCom.validate(r, &weCom) },
 			func(d dial) (teller, error) { return newWeCom(*c.WeCom, d) }},
-		{"feishu", c.Feishu != nil,
+		{"feishu", c.Feishu != nil, feishu.limits,
 			func(r gateway.Report) { c.Feishu.validate(r, &feishu) },
 			func(d dial) (teller, error) { return newFeishu(*c.Feishu, d) }},
-		{"email", c.Email != nil,
+		{"email", c.Email != nil, mailLimits,
 			func(r gateway.Report) { c.Email.validate(r) },
 			func(d dial) (teller, error) { return newMailer(*c.Email, d) }},
 		{key: "webhook", given: c.Webhook != nil,
@@ -60,12 +60,37 @@ func (c *Channel) validate(report gateway.Report, whom string) {
 			k.validate(report.At(k.key))
 		}
 	}
-	switch len(given) {
-	case 0:
+	switch {
+	case len(given) == 0:
 		report("", whom+" has no channel", "give it one of "+strings.Join(all, ", ")+", such as webhook: {url: …}")
-	case 1:
-	default:
-		report(given[1], fmt.Sprintf("%s has more than one channel: %s", whom, strings.Join(given, ", ")), "keep one, and make a receiver of each other")
+	case len(given) > 1:
+		report(given[1], fmt.Sprintf("%s has more than one channel: %s", whom, strings.Join(given, ", ")),
+			"put them into a pool if one is to stand in for the other, or make a receiver of each")
+	}
+}
+
+// maxPool bounds how long it can take to try every way.
+const maxPool = 8
+
+func (r *Receiver) validateChannels(report gateway.Report) {
+	whom := "receiver " + r.ID
+	if r.Pool == nil {
+		r.Channel.validate(report, whom)
+		return
+	}
+	if len(r.Pool) == 0 || len(r.Pool) > maxPool {
+		report("pool", fmt.Sprintf("%s has %d channels", whom, len(r.Pool)), fmt.Sprintf("between 1 and %d", maxPool))
+	}
+	if r.Channel != (Channel{}) {
+		report("pool", whom+" has a pool and a channel beside it", "put the channel into the pool, first if it is the usual one")
+	}
+	for i, c := range r.Pool {
+		at := report.At(fmt.Sprintf("pool[%d]", i))
+		if c.Webhook != nil {
+			at("webhook", "a webhook cannot be part of a pool: it takes other messages than people do", "make it a receiver of its own")
+			continue
+		}
+		c.validate(at, fmt.Sprintf("channel %d of %s", i+1, whom))
 	}
 }
 
@@ -82,49 +107,40 @@ type dial = func(ctx context.Context, network, addr string) (net.Conn, error)
 // OpenReceiver returns the Notifier of a receiver that Validate found in order.
 // The error is that of its secret file.
 func OpenReceiver(r Receiver, o Options) (Notifier, error) {
-	n, err := r.Channel.open(audience{cmp.Or(r.Language, o.Site.Language), o.Site.Name}, o.Dial)
+	n, err := r.open(o)
 	if err != nil {
 		return nil, fmt.Errorf("receiver %s: %w", r.ID, err)
 	}
 	return n, nil
 }
 
-func (c *Channel) open(to audience, d dial) (Notifier, error) {
-	if c.Webhook != nil {
-		return newWebhook(*c.Webhook, d)
+func (r *Receiver) open(o Options) (Notifier, error) {
+	if r.Webhook != nil {
+		return newWebhook(*r.Webhook, o.Dial)
 	}
+	p := &people{to: audience{cmp.Or(r.Language, o.Site.Language), o.Site.Name}}
+	channels := r.Pool
+	if channels == nil {
+		channels = []Channel{r.Channel}
+	}
+	for i, c := range channels {
+		w, err := c.open(o.Dial)
+		if err != nil {
+			return nil, err
+		}
+		w.name = fmt.Sprintf("%s (channel %d)", w.name, i+1)
+		p.ways = append(p.ways, w)
+	}
+	return p, nil
+}
+
+// open returns the channel as one way to people.
+func (c *Channel) open(d dial) (*way, error) {
 	for _, k := range c.kinds() {
-		if k.given {
+		if k.given && k.open != nil {
 			t, err := k.open(d)
-			return &people{t, to}, err
+			return &way{name: k.key, teller: t, budget: budget{limits: k.limits}}, err
 		}
 	}
 	return nil, errors.New("there is no channel")
-}
-
-// audience is who hears what a channel says.
-type audience struct {
-	language gateway.Language
-	site     gateway.Text // its name, for groups that hear of several
-}
-
-// teller is a channel to people.
-type teller interface {
-	tell(ctx context.Context, c card) error
-	io.Closer
-}
-
-// people are told of a notice in a card in their language.
-type people struct {
-	teller
-	to audience
-}
-
-// Notify implements Notifier.
-func (p *people) Notify(ctx context.Context, n Notice) error {
-	c, err := newCard(n, p.to)
-	if err != nil {
-		return err
-	}
-	return p.tell(ctx, c)
 }

@@ -20,6 +20,7 @@ type Receiver struct {
 	ID       string           `yaml:"id,required"`
 	Language gateway.Language `yaml:"language"` // of messages for people; default that of the site
 	Channel  `yaml:",inline"`
+	Pool     []Channel `yaml:"pool"` // instead of the one channel: the first that works and is not throttled
 }
 
 // Route says which alerts receivers are told of: those that match all of what
@@ -62,7 +63,7 @@ func (c *Config) Validate(report gateway.Report) {
 		if languages := []string{string(gateway.Chinese), string(gateway.English)}; r.Language != "" && !slices.Contains(languages, string(r.Language)) {
 			at("language", fmt.Sprintf("unknown language %q", r.Language), suggest(string(r.Language), languages))
 		}
-		r.Channel.validate(at, "receiver "+r.ID)
+		r.validateChannels(at)
 	}
 	for i, r := range c.Routes {
 		r.validate(report.At(fmt.Sprintf("routes[%d]", i)), ids)

@@ -46,7 +46,19 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 		{"a receiver in another language", receiver(notify.Receiver{ID: "a", Language: "de", Channel: desk.Channel}),
 			[]string{`receivers[0].language: unknown language "de"; one of zh, en`}},
 		{"two channels at once", receiver(notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: hook("http://a"), WeCom: &notify.Robot{URLFile: "wecom"}}}),
-			[]string{"receivers[0].webhook: receiver a has more than one channel: wecom, webhook; keep one, and make a receiver of each other"}},
+			[]string{"receivers[0].webhook: receiver a has more than one channel: wecom, webhook; put them into a pool if one is to stand in for the other, or make a receiver of each"}},
+		{"a pool", receiver(notify.Receiver{ID: "a", Pool: []notify.Channel{{WeCom: &notify.Robot{URLFile: "1"}}, {WeCom: &notify.Robot{URLFile: "2"}}, {Feishu: &notify.SignedRobot{Robot: notify.Robot{URLFile: "3"}}}}}), nil},
+		{"pools that cannot be", receiver(
+			notify.Receiver{ID: "a", Pool: []notify.Channel{}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{WeCom: &notify.Robot{URLFile: "1"}}, Pool: []notify.Channel{{WeCom: &notify.Robot{}}}},
+			notify.Receiver{ID: "c", Pool: []notify.Channel{{}, {Webhook: hook("http://a")}}}),
+			[]string{
+				"receivers[0].pool: receiver a has 0 channels; between 1 and 8",
+				"receivers[1].pool: receiver b has a pool and a channel beside it; put the channel into the pool, first if it is the usual one",
+				"receivers[1].pool[0].wecom.url_file: the robot has no address; put its webhook address, https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…, into a file and name that, or say url: ${NAME}",
+				"receivers[2].pool[0]: channel 1 of receiver c has no channel; give it one of dingtalk, wecom, feishu, email, webhook, such as webhook: {url: …}",
+				"receivers[2].pool[1].webhook: a webhook cannot be part of a pool: it takes other messages than people do; make it a receiver of its own",
+			}},
 		{"robots", receiver(
 			notify.Receiver{ID: "a", Channel: notify.Channel{DingTalk: &notify.SignedRobot{Robot: notify.Robot{URL: "https://oapi.dingtalk.com/robot/send?access_token=a1b2"}, SecretFile: "s"}}},
 			notify.Receiver{ID: "b", Channel: notify.Channel{WeCom: &notify.Robot{URLFile: "b"}}},

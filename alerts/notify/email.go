@@ -39,6 +39,10 @@ type Email struct {
 	Timeout      time.Duration `yaml:"timeout"` // of one attempt; default 10s
 }
 
+// mailLimits are our own: people who get more mails read none, and a provider
+// blocks who sends them.
+var mailLimits = limits{perMinute: 20, muted: time.Minute}
+
 // How the line to a mail server is encrypted.
 const (
 	startTLS    = "starttls" // after the greeting; a server that can't is refused
@@ -159,8 +163,8 @@ func (m *mailer) tell(ctx context.Context, c card) error {
 		conn = tls.Client(line, m.tls)
 	}
 	err = m.converse(conn, c)
-	switch _, partly := errors.AsType[*Partly](err); {
-	case err == nil || partly:
+	switch _, taken := errors.AsType[*Caveat](err); {
+	case err == nil || taken:
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("mail server: %w", ctx.Err())
@@ -229,7 +233,7 @@ func (m *mailer) recipients(s *smtp.Client) (refused, err error) {
 	case len(m.to):
 		return nil, bad[0]
 	default:
-		return &Partly{errors.Join(bad...)}, nil
+		return &Caveat{fmt.Errorf("the mail was taken, but not for %w", errors.Join(bad...))}, nil
 	}
 }
 
@@ -323,12 +327,6 @@ func (l *login) Next(_ []byte, more bool) ([]byte, error) {
 		return nil, errors.New("the mail server asks for more than name and password")
 	}
 }
-
-// Partly says that a message was taken, but not for everybody.
-type Partly struct{ Refused error }
-
-// Error names those it was not taken for.
-func (p *Partly) Error() string { return "taken, but not for " + p.Refused.Error() }
 
 // mailRefusal puts the failure of a session into words.
 func mailRefusal(err error) error {

@@ -237,7 +237,7 @@ func TestWhatAMailServerRefuses(t *testing.T) {
 func TestOneMailboxThatIsGoneKeepsNothingFromTheOthers(t *testing.T) {
 	s := startMail(t, "starttls")
 	err := openMail(t, s.email("nobody@example.com", "duty@example.com")).Notify(t.Context(), raised(t))
-	if p, ok := errors.AsType[*notify.Partly](err); !ok || !strings.Contains(p.Error(), "taken, but not for nobody@example.com: 550") {
+	if p, ok := errors.AsType[*notify.Caveat](err); !ok || !strings.Contains(p.Error(), "the mail was taken, but not for nobody@example.com: 550") {
 		t.Errorf("got %v", err)
 	}
 	if d, _, _ := s.next(t); strings.Join(d.To, " ") != "duty@example.com" {

@@ -11,6 +11,7 @@ package notify
 
 import (
 	"context"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/gateway"
@@ -37,11 +38,23 @@ type Outcome struct {
 }
 
 // Notifier sends one notice to the outside world. A nil error means that the
-// receiver has taken it, and a *Partly that it did, but not for everybody. An
-// error may be a *Refusal. It ends by itself within a time limit of its own; one
-// that holds connections is an io.Closer, too.
+// receiver has taken it, and a *Caveat that it did, but that something is not as
+// it should be. An error may be a *Refusal. It ends by itself within a time limit
+// of its own; one that holds connections is an io.Closer, too.
 type Notifier interface {
 	Notify(ctx context.Context, n Notice) error
+}
+
+// Digester is a Notifier for people, who are told in so many messages and no
+// more.
+type Digester interface {
+	Notifier
+	// Room returns how many messages may go out now, and if none, how long until
+	// one may. Urgent ones may use what is kept for them.
+	Room(urgent bool) (n int, wait time.Duration)
+	// Digest tells of several notices in one message. Its errors are those of
+	// Notify.
+	Digest(ctx context.Context, notices []Notice) error
 }
 
 // Outbox keeps the notices that are not yet sent.

@@ -23,6 +23,9 @@ type Refusal struct {
 
 // Error returns what was answered and what to do about it.
 func (r *Refusal) Error() string {
+	if r.Status == 0 && r.Code == 0 {
+		return r.Body
+	}
 	what := "receiver answered"
 	if r.Vendor != "" {
 		what = r.Vendor + " answered"
@@ -43,3 +46,10 @@ func (r *Refusal) Error() string {
 	}
 	return what
 }
+
+// Caveat says that a message was taken, but that there is something to see to: a
+// mailbox that does not exist, a robot of a pool that does not work.
+type Caveat struct{ Err error }
+
+// Error says what it is.
+func (c *Caveat) Error() string { return c.Err.Error() }

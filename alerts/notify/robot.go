@@ -131,7 +131,7 @@ func (r *robot) refusal(a answer, code int, said bool, words string) *Refusal {
 	}
 	switch {
 	case f.throttled:
-		refusal.After = max(refusal.After, r.vendor.muted)
+		refusal.After = max(refusal.After, r.vendor.limits.muted)
 	case f.clock:
 		if skew, wrong := clockError(a.date); wrong {
 			refusal.Mend = skew

@@ -100,19 +100,19 @@ func TestACardInEachVendorsForm(t *testing.T) {
 func TestTheColourSaysHowBad(t *testing.T) {
 	g := group{token: token}
 	feishu := robots["Feishu"]
-	desk := open(t, notify.Receiver{Channel: feishu.channel(serve(t, feishu.group(&g).ServeHTTP)+feishu.path, "")})
+	url := serve(t, feishu.group(&g).ServeHTTP) + feishu.path
 	with := func(s rules.Severity, kind alerts.EventKind) notify.Notice {
 		a := low()
 		a.Severity, a.Worst = s, s
 		return noticeOf(t, alerts.Event{Kind: kind, At: at(9, 12, 0), Alert: a, By: "值班员"}, nil)
 	}
 	want := []string{"red", "red", "orange", "grey", "green", "grey"}
-	g.perSecond = len(want)
+	g.perSecond = len(want) // each receiver keeps its own budget
 	for _, n := range []notify.Notice{
 		with(rules.LifeSafety, alerts.Raised), with(rules.Critical, alerts.Raised), with(rules.Warning, alerts.Raised),
 		with(rules.Info, alerts.Raised), with(rules.Critical, alerts.Returned), with(rules.Critical, alerts.Acknowledged),
 	} {
-		if err := desk.Notify(t.Context(), n); err != nil {
+		if err := open(t, notify.Receiver{Channel: feishu.channel(url, "")}).Notify(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -64,8 +64,9 @@ type Sender struct {
 	// What follows belongs to Run.
 	unsettled    []Outcome // final ones that the outbox could not write yet
 	boxFails     bool
-	partly       string // who of the receiver was left out last
-	failures     int    // attempts in a row
+	caveat       string    // what was not as it should be when the receiver last took one
+	singlyUntil  time.Time // the receiver has refused a digest: no other before
+	failures     int       // attempts in a row
 	failingSince time.Time
 	restUntil    time.Time // the receiver is left alone until then
 }
@@ -115,19 +116,26 @@ func (s *Sender) Run(ctx context.Context) error {
 
 // sendDue sends what is due and returns how long there is nothing to do.
 func (s *Sender) sendDue(ctx context.Context) time.Duration {
+	limit := batch
+	paced, isPaced := s.to.(Digester)
+	if isPaced {
+		limit = digestBatch
+	}
 	for ctx.Err() == nil {
 		if rest := time.Until(s.restUntil); rest > 0 {
 			return rest // a new notice is no reason to press a receiver that fails
 		}
 		s.settleAgain(ctx)
 		now := gateway.InstantOf(time.Now())
-		due, next, err := s.box.Due(ctx, s.receiver, now, batch+len(s.unsettled))
+		due, next, err := s.box.Due(ctx, s.receiver, now, limit+len(s.unsettled))
 		if err != nil {
 			s.noteBox(err)
 			return boxPause
 		}
-		due = slices.DeleteFunc(due, s.isUnsettled)
+		due = s.withoutUnsettled(due)
 		switch {
+		case len(due) > 0 && isPaced:
+			s.sendPaced(ctx, paced, due)
 		case len(due) > 0:
 			s.sendAll(ctx, due)
 		case len(s.unsettled) > 0:
@@ -158,12 +166,12 @@ func (s *Sender) send(ctx context.Context, n Notice) bool {
 		s.bury(ctx, n, "not taken within 24 h")
 		return true
 	}
-	err := s.attempt(ctx, n)
-	partly, isPartly := errors.AsType[*Partly](err)
+	err := s.attempt(ctx, func(ctx context.Context) error { return s.to.Notify(ctx, n) })
+	caveat, taken := errors.AsType[*Caveat](err)
 	switch {
-	case err == nil || isPartly:
-		s.taken()
-		s.notePartly(partly)
+	case err == nil || taken:
+		s.taken(1)
+		s.noteCaveat(caveat)
 		s.settleFinally(ctx, Outcome{Key: n.Key, At: gateway.InstantOf(time.Now())})
 		return true
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -181,8 +189,8 @@ func (s *Sender) send(ctx context.Context, n Notice) bool {
 	return false
 }
 
-// attempt hands n over. The end of ctx leaves it a moment to finish.
-func (s *Sender) attempt(ctx context.Context, n Notice) error {
+// attempt hands something over. The end of ctx leaves it a moment to finish.
+func (s *Sender) attempt(ctx context.Context, tell func(context.Context) error) error {
 	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
@@ -192,28 +200,29 @@ func (s *Sender) attempt(ctx context.Context, n Notice) error {
 		case <-within.Done():
 		}
 	})()
-	return s.to.Notify(within, n)
+	return tell(within)
 }
 
-func (s *Sender) taken() {
+// taken notes a message that stood for n notices.
+func (s *Sender) taken(n int) {
 	if s.failures > 0 {
 		s.log.Info("receiver takes notices again", "failed", s.failures, "after", time.Since(s.failingSince).Round(time.Second))
 	}
 	s.failures, s.failingSince = 0, time.Time{}
-	s.count(func(st *SenderStats) { st.Sent++; st.Failing = false })
+	s.count(func(st *SenderStats) { st.Sent += uint64(n); st.Failing = false })
 }
 
-// notePartly logs when a message was not taken for everybody, once for as long as
-// it is the same.
-func (s *Sender) notePartly(p *Partly) {
+// noteCaveat logs what is not as it should be although the receiver takes
+// notices, once for as long as it is the same.
+func (s *Sender) noteCaveat(c *Caveat) {
 	var now string
-	if p != nil {
-		now = p.Error()
+	if c != nil {
+		now = c.Error()
 	}
-	if now != "" && now != s.partly {
-		s.log.Error("not everybody of the receiver is told", "err", p)
+	if now != "" && now != s.caveat {
+		s.log.Error("receiver takes notices, but something is wrong", "err", c)
 	}
-	s.partly = now
+	s.caveat = now
 }
 
 // refused notes a failed attempt and lets the receiver rest.
@@ -272,8 +281,16 @@ func (s *Sender) settle(ctx context.Context, o Outcome) error {
 	return s.box.Settle(ctx, o)
 }
 
-func (s *Sender) isUnsettled(n Notice) bool {
-	return slices.ContainsFunc(s.unsettled, func(o Outcome) bool { return o.Key == n.Key })
+// withoutUnsettled takes out of due what was sent already.
+func (s *Sender) withoutUnsettled(due []Notice) []Notice {
+	if len(s.unsettled) == 0 {
+		return due
+	}
+	sent := make(map[string]bool, len(s.unsettled))
+	for _, o := range s.unsettled {
+		sent[o.Key] = true
+	}
+	return slices.DeleteFunc(due, func(n Notice) bool { return sent[n.Key] })
 }
 
 // noteBox logs when the outbox begins to fail and when it works again.

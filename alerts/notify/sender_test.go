@@ -558,7 +558,7 @@ func TestWhoIsLeftOutIsSaidOnce(t *testing.T) {
 		var log bytes.Buffer
 		b, d := &box{}, &desk{start: time.Now()}
 		d.does(func(context.Context, notify.Notice) error {
-			return &notify.Partly{Refused: errors.New("nobody@example.com: 550")}
+			return &notify.Caveat{Err: errors.New("nobody@example.com: 550")}
 		})
 		s := notify.NewSender("desk", d, b, slog.New(slog.NewTextHandler(&log, nil)))
 		b.add(notice("desk", "a", 1), notice("desk", "b", 2))
@@ -568,7 +568,7 @@ func TestWhoIsLeftOutIsSaidOnce(t *testing.T) {
 		if st := s.Stats(); len(waiting)+len(dead) > 0 || st != (notify.SenderStats{Sent: 2}) {
 			t.Errorf("%v wait, %v given up, %+v", waiting, dead, st)
 		}
-		if n := strings.Count(log.String(), "not everybody of the receiver is told"); n != 1 || !strings.Contains(log.String(), "nobody@example.com: 550") {
+		if n := strings.Count(log.String(), "receiver takes notices, but something is wrong"); n != 1 || !strings.Contains(log.String(), "nobody@example.com: 550") {
 			t.Errorf("said %d times:\n%s", n, log.String())
 		}
 	})

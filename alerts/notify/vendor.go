@@ -19,11 +19,9 @@ type vendor struct {
 	// token returns the part of an address that only the group may know, "" if
 	// the address is none of this maker.
 	token     func(*url.URL) string
-	perMinute int           // messages a robot may send
-	perSecond int           // 0 for no such limit
-	muted     time.Duration // how long it takes nothing after too many
-	textBytes int           // the longest text
-	faults    []fault       // the first that fits counts
+	limits    limits
+	textBytes int     // the longest text
+	faults    []fault // the first that fits counts
 }
 
 // fault is one way in which a vendor says no.
@@ -74,7 +72,7 @@ func inQuery(key string) func(*url.URL) string {
 	return func(u *url.URL) string { return u.Query().Get(key) }
 }
 
-// after returns what follows mark in the path of an address.
+// inPath returns what follows mark in the path of an address.
 func inPath(mark string) func(*url.URL) string {
 	return func(u *url.URL) string {
 		_, token, _ := strings.Cut(u.Path, mark)
@@ -89,7 +87,7 @@ var dingTalk = vendor{
 	address: "https://oapi.dingtalk.com/robot/send?access_token=…",
 	token:   inQuery("access_token"),
 	// A robot that sends more is muted for ten minutes.
-	perMinute: 20, muted: 10 * time.Minute,
+	limits:    limits{perMinute: 20, muted: 10 * time.Minute},
 	textBytes: 15_000, // of the 20,000 a whole message may have
 	faults: []fault{
 		{code: 130101, throttled: true, mend: mendThrottled},
@@ -114,7 +112,7 @@ var weCom = vendor{
 	read:      "2026-11-23",
 	address:   "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…",
 	token:     inQuery("key"),
-	perMinute: 20, muted: time.Minute,
+	limits:    limits{perMinute: 20, muted: time.Minute},
 	textBytes: 4096,
 	faults: []fault{
 		{code: 45009, throttled: true, mend: mendThrottled},
@@ -132,7 +130,7 @@ var feishu = vendor{
 	read:      "2026-11-23",
 	address:   "https://open.feishu.cn/open-apis/bot/v2/hook/…",
 	token:     inPath("/bot/v2/hook/"),
-	perMinute: 100, perSecond: 5, muted: 30 * time.Second,
+	limits:    limits{perMinute: 100, perSecond: 5, muted: 30 * time.Second},
 	textBytes: 15_000, // of the 20 KB a whole request may have
 	faults: []fault{
 		{code: 11232, throttled: true, mend: mendThrottled},

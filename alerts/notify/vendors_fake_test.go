@@ -32,6 +32,7 @@ type group struct {
 	posts     []string // text of each message in the group
 	titles    []string
 	raw       []string // bodies
+	refused   int
 }
 
 func (g *group) now() time.Time { return time.Now().Add(g.ahead) }
@@ -70,7 +71,12 @@ func (g *group) serve(judge func(r *http.Request, body []byte) string) http.Hand
 		defer g.mu.Unlock()
 		w.Header().Set("Date", g.now().UTC().Format(http.TimeFormat))
 		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, judge(r, body))
+		before := len(g.posts)
+		said := judge(r, body)
+		if len(g.posts) == before {
+			g.refused++
+		}
+		io.WriteString(w, said)
 	}
 }
 
