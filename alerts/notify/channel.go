@@ -128,7 +128,9 @@ func (r *Receiver) open(o Options) (Notifier, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.name = fmt.Sprintf("%s (channel %d)", w.name, i+1)
+		if len(channels) > 1 {
+			w.name = fmt.Sprintf("%s (channel %d)", w.name, i+1)
+		}
 		p.ways = append(p.ways, w)
 	}
 	return p, nil

@@ -30,7 +30,7 @@ import (
 type Email struct {
 	Server       string        `yaml:"server,required"` // host:port
 	TLS          string        `yaml:"tls"`             // starttls, implicit or none; default implicit on port 465, else starttls
-	CAFile       string        `yaml:"ca_file,file"`    // who signed the server's certificate, if the system does not know
+	CA           string        `yaml:"ca,file"`         // who signed the server's certificate, if the system does not know
 	From         string        `yaml:"from,required"`
 	To           []string      `yaml:"to,required"`
 	Username     string        `yaml:"username"`
@@ -117,8 +117,8 @@ func newMailer(c Email, d dial) (*mailer, error) {
 	if d == nil {
 		m.dial = (&net.Dialer{Control: guard}).DialContext
 	}
-	if c.CAFile != "" {
-		if m.tls.RootCAs, err = readCertificates(c.CAFile); err != nil {
+	if c.CA != "" {
+		if m.tls.RootCAs, err = readCertificates(c.CA); err != nil {
 			return nil, err
 		}
 	}

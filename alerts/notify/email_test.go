@@ -120,7 +120,7 @@ func (s *mailServer) next(t *testing.T) (delivered, *mail.Message, string) {
 }
 
 func (s *mailServer) email(to ...string) notify.Email {
-	return notify.Email{Server: s.address, CAFile: s.ca, From: "湖畔花园 <gateway@example.com>", To: to, Username: "gateway", Password: "授权码"}
+	return notify.Email{Server: s.address, CA: s.ca, From: "湖畔花园 <gateway@example.com>", To: to, Username: "gateway", Password: "授权码"}
 }
 
 func openMail(t *testing.T, e notify.Email) notify.Notifier {
@@ -211,7 +211,7 @@ func TestWhatAMailServerRefuses(t *testing.T) {
 		{"the wrong password", func(e *notify.Email) { e.Password = "s3cret-s3cret" }, "mail server answered with code 535", "授权码"},
 		{"nobody there", func(e *notify.Email) { e.To = []string{"nobody@example.com"} }, "mail server answered with code 550: 5.1.1 no such user here", "mailbox does not exist"},
 		{"not now", func(e *notify.Email) { e.To = []string{"later@example.com"} }, "mail server answered with code 451", "tried again"},
-		{"a certificate of nobody", func(e *notify.Email) { e.CAFile = "" }, "mail server: tls: failed to verify certificate", ""},
+		{"a certificate of nobody", func(e *notify.Email) { e.CA = "" }, "mail server: tls: failed to verify certificate", ""},
 		{"STARTTLS where it is TLS from the start", func(e *notify.Email) { e.TLS = "implicit" }, "mail server: tls: first record", ""},
 	} {
 		e := s.email("duty@example.com")

@@ -50,6 +50,8 @@ func newClient(timeout time.Duration, d dial) *http.Client {
 // cloud is told its own secrets: Alibaba's and Amazon's over IPv6.
 var cloudSecrets = []netip.Addr{netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254")}
 
+var errNowhere = errors.New("is not an address at which a receiver may be")
+
 // guard refuses to connect to an address at which no receiver can be. It sees
 // the address after the name was looked up, so that a name cannot be turned to
 // another address in between.
@@ -60,7 +62,7 @@ func guard(_, address string, _ syscall.RawConn) error {
 	}
 	ip := at.Addr().Unmap().WithZone("")
 	if ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || slices.Contains(cloudSecrets, ip) {
-		return fmt.Errorf("%s is not an address at which a receiver may be", ip)
+		return fmt.Errorf("%s %w", ip, errNowhere)
 	}
 	return nil
 }

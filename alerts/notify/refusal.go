@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -23,13 +24,18 @@ type Refusal struct {
 
 // Error returns what was answered and what to do about it.
 func (r *Refusal) Error() string {
+	if r.Mend.IsZero() {
+		return r.Said()
+	}
+	return r.Said() + " (" + r.Mend.EN + ")"
+}
+
+// Said returns what was answered.
+func (r *Refusal) Said() string {
 	if r.Status == 0 && r.Code == 0 {
 		return r.Body
 	}
-	what := "receiver answered"
-	if r.Vendor != "" {
-		what = r.Vendor + " answered"
-	}
+	what := cmp.Or(r.Vendor, "receiver") + " answered"
 	if r.Code != 0 {
 		what += fmt.Sprintf(" with code %d", r.Code)
 	} else {
@@ -40,9 +46,6 @@ func (r *Refusal) Error() string {
 	}
 	if r.Body != "" {
 		what += ": " + r.Body
-	}
-	if !r.Mend.IsZero() {
-		what += " (" + r.Mend.EN + ")"
 	}
 	return what
 }

@@ -46,6 +46,7 @@ func execute(ctx context.Context, args []string) int {
 		testCommand(),
 		replayCommand(),
 		simulateCommand(),
+		notifyCommand(),
 		reportCommand(),
 		journalCommand(),
 		versionCommand(),
