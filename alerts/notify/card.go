@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,6 +28,26 @@ type card struct {
 	mood   mood
 	title  string
 	lines  []string
+	brief  brief
+}
+
+// brief is what fits where a card does not: a short message, a call.
+type brief struct{ text, site, facility, alert, ticket string }
+
+// variable returns the part of that name.
+func (b brief) variable(name string) string {
+	switch name {
+	case "site":
+		return b.site
+	case "facility":
+		return b.facility
+	case "alert":
+		return b.alert
+	case "ticket":
+		return b.ticket
+	default:
+		return ""
+	}
 }
 
 // newCard returns the card that tells to of n.
@@ -40,6 +61,13 @@ func newCard(n Notice, to audience) (card, error) {
 		if line != "" {
 			c.lines = append(c.lines, line)
 		}
+	}
+	c.brief = brief{
+		text: m.Text.In(to.language), site: to.site.In(to.language),
+		facility: cmp.Or(m.Alert.Name.In(to.language), string(m.Alert.Facility)), alert: cmp.Or(m.Alert.Title.In(to.language), c.title),
+	}
+	if m.Ticket != nil {
+		c.brief.ticket = m.Ticket.Number
 	}
 	// A card may come late: it says of when it speaks.
 	c.lines = append(c.lines, footer(to, m.At))

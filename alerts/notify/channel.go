@@ -18,6 +18,8 @@ type Channel struct {
 	WeCom    *Robot       `yaml:"wecom"`
 	Feishu   *SignedRobot `yaml:"feishu"` // also Lark
 	Email    *Email       `yaml:"email"`
+	SMS      *Phone       `yaml:"sms"`
+	Voice    *Phone       `yaml:"voice"`
 }
 
 // kind is one of the ways that a Channel can go.
@@ -44,6 +46,12 @@ func (c *Channel) kinds() []kind {
 		{"email", c.Email != nil, mailLimits,
 			func(r gateway.Report) { c.Email.validate(r) },
 			func(d dial) (teller, error) { return newMailer(*c.Email, d) }},
+		{"sms", c.SMS != nil, phoneLimits,
+			func(r gateway.Report) { c.SMS.validate(r) },
+			func(d dial) (teller, error) { return newPhone(*c.SMS, d) }},
+		{"voice", c.Voice != nil, phoneLimits,
+			func(r gateway.Report) { c.Voice.validate(r) },
+			func(d dial) (teller, error) { return newPhone(*c.Voice, d) }},
 		{key: "webhook", given: c.Webhook != nil,
 			validate: func(r gateway.Report) { c.Webhook.validate(r) }},
 	}

@@ -28,7 +28,7 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 		{"a receiver twice", receiver(desk, desk), []string{`receivers[1].id: receiver "duty-desk" exists twice; `}},
 		{"a receiver with a strange name", receiver(notify.Receiver{ID: "Duty Desk", Channel: notify.Channel{Webhook: hook("http://a")}}),
 			[]string{`receivers[0].id: "Duty Desk" cannot name a receiver; small letters, digits and -`}},
-		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it one of dingtalk, wecom, feishu, email, webhook, such as webhook: {url: …}"}},
+		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, webhook, such as webhook: {url: …}"}},
 		{"addresses that are none", receiver(
 			notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: hook("ftp://example.com")}}, notify.Receiver{ID: "b", Channel: notify.Channel{Webhook: hook("example.com/alarm")}},
 			notify.Receiver{ID: "c", Channel: notify.Channel{Webhook: hook("https://:443/x")}}, notify.Receiver{ID: "d", Channel: notify.Channel{Webhook: hook("http://a b\x7f")}}),
@@ -56,7 +56,7 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 				"receivers[0].pool: receiver a has 0 channels; between 1 and 8",
 				"receivers[1].pool: receiver b has a pool and a channel beside it; put the channel into the pool, first if it is the usual one",
 				"receivers[1].pool[0].wecom.url_file: the robot has no address; put its webhook address, https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…, into a file and name that, or say url: ${NAME}",
-				"receivers[2].pool[0]: channel 1 of receiver c has no channel; give it one of dingtalk, wecom, feishu, email, webhook, such as webhook: {url: …}",
+				"receivers[2].pool[0]: channel 1 of receiver c has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, webhook, such as webhook: {url: …}",
 				"receivers[2].pool[1].webhook: a webhook cannot be part of a pool: it takes other messages than people do; make it a receiver of its own",
 			}},
 		{"robots", receiver(
@@ -93,6 +93,23 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 				"receivers[1].email.tls: the password would cross the network in the clear; say starttls or implicit, or leave out username and password",
 				"receivers[1].email.timeout: the time for one attempt is out of bounds; up to 1min; what fails is tried again",
 				"receivers[2].email.username: there is a password, but nobody it belongs to; write username, often the mail address itself",
+			}},
+		{"telephones", receiver(
+			notify.Receiver{ID: "a", Channel: notify.Channel{SMS: &notify.Phone{URL: "https://sms.example.com", To: []string{"13800000000"}, TokenFile: "t",
+				Template: `{"to": "{to}", "text": "{text}"}`, Headers: map[string]string{"Authorization": "Bearer {token}"}, Expect: notify.Expect{"code": "0"}}}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{Voice: &notify.Phone{URL: "http://10.0.0.9/call", Type: "form", Template: "n={to}&t={text}", To: []string{"119"}}}}), nil},
+		{"telephones that cannot be", receiver(
+			notify.Receiver{ID: "a", Channel: notify.Channel{SMS: &notify.Phone{URL: "sms.example.com", Type: "xml", To: []string{"duty"}, Template: `{"to": "{too}"}`, Headers: map[string]string{"X-Key": "{token}"}, Expect: notify.Expect{"": "x"}}}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{Voice: &notify.Phone{URL: "http://10.0.0.9/call", Template: "n={to}"}}}),
+			[]string{
+				"receivers[0].sms.url: this is no address of an HTTP gateway; http or https, such as https://sms.example.com/send",
+				`receivers[0].sms.type: unknown type "xml"; one of json, form`,
+				"receivers[0].sms.template: nothing is known that {too} could stand for; did you mean to?",
+				"receivers[0].sms.headers.X-Key: there is no token that {token} could stand for; name a file that holds it: token_file",
+				`receivers[0].sms.to[0]: "duty" is not a telephone number; digits, such as 13800000000 or +8613800000000`,
+				"receivers[0].sms.expect: an expectation has no path; such as expect: {errcode: 0}",
+				`receivers[1].voice.template: the template does not make JSON; such as {"phone": "{to}", "content": "{text}"}, or say type: form`,
+				"receivers[1].voice.to: the message goes to nobody; name one or more telephone numbers",
 			}},
 		{"a slip in a receiver's name", route(notify.Route{To: []string{"boss", "dutydesk"}}),
 			[]string{`routes[0].to[1]: there is no receiver "dutydesk"; did you mean duty-desk?`}},

@@ -2,6 +2,8 @@ package notify
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,6 +25,7 @@ const (
 type digestWords struct {
 	worst, over   string // headline while something is wrong, and when all is over
 	count, listed string
+	several       string // in place of the one facility
 	colon         string
 }
 
@@ -31,13 +34,13 @@ func digestIn(l gateway.Language) digestWords {
 		return digestWords{
 			worst: "[Digest] alerts: %d (urgent: %d), the worst: %s", over: "[Digest] alerts: %d, all returned or seen to",
 			count: "So many at once that %d messages became this one.", listed: " The first %d of %d alerts, for the others see the page of the gateway.",
-			colon: english.colon,
+			several: "several", colon: english.colon,
 		}
 	}
 	return digestWords{
 		worst: "【汇总】%d条报警（紧急%d条），最重：%s", over: "【汇总】%d条报警均已恢复或有人处理",
 		count: "消息太多，%d条合并为这一条。", listed: "以下列出前%d条，共%d条，其余见网关页面。",
-		colon: chinese.colon,
+		several: "多处", colon: chinese.colon,
 	}
 }
 
@@ -59,6 +62,7 @@ func newDigest(notices []Notice, to audience) (card, error) {
 	if rank(latest[0]) > 0 {
 		c.title = cut(fmt.Sprintf(words.worst, len(latest), urgent, latest[0].Headline.In(to.language)), headlineLimit)
 	}
+	c.brief = brief{text: c.title, site: to.site.In(to.language), facility: words.several, alert: c.title}
 	list := listed(latest, to, words)
 	summary := fmt.Sprintf(words.count, len(notices))
 	if len(list) < len(latest) {
@@ -122,7 +126,8 @@ func digestKey(notices []Notice) string {
 		keys[i] = n.Key
 	}
 	slices.Sort(keys)
-	return strings.Join(keys, "\n")
+	sum := sha256.Sum256([]byte(strings.Join(keys, "\n")))
+	return "digest/" + hex.EncodeToString(sum[:])
 }
 
 // isUrgent reports whether n must not wait for others: somebody is needed now.

@@ -18,6 +18,7 @@ type Webhook struct {
 	URL        string        `yaml:"url,required"`
 	Secret     string        `yaml:"secret,secret"` // signs the messages
 	SecretFile string        `yaml:"secret_file,file"`
+	Expect     Expect        `yaml:"expect"`
 	Timeout    time.Duration `yaml:"timeout"` // of one attempt; default 10s
 }
 
@@ -27,6 +28,7 @@ func (w *Webhook) validate(report gateway.Report) {
 		report("url", "this is no address of a webhook", "http or https, such as https://example.com/alarm")
 	}
 	checkSecret(report, "secret", w.Secret, w.SecretFile)
+	w.Expect.validate(report)
 	checkTimeout(report, w.Timeout)
 }
 
@@ -34,6 +36,7 @@ func (w *Webhook) validate(report gateway.Report) {
 type webhook struct {
 	url    string
 	secret []byte // nil for unsigned
+	expect Expect
 	client *http.Client
 }
 
@@ -42,10 +45,11 @@ func newWebhook(c Webhook, d dial) (*webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &webhook{url: c.URL, secret: []byte(secret), client: newClient(c.Timeout, d)}, nil
+	return &webhook{url: c.URL, secret: []byte(secret), expect: c.Expect, client: newClient(c.Timeout, d)}, nil
 }
 
-// Notify posts the notice. Only an answer 2xx means that it was taken.
+// Notify posts the notice. Only an answer 2xx that holds what is expected means that
+// it was taken.
 func (w *webhook) Notify(ctx context.Context, n Notice) error {
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	header := http.Header{"Idempotency-Key": {n.Key}, "X-Intact-Timestamp": {stamp}}
@@ -59,7 +63,7 @@ func (w *webhook) Notify(ctx context.Context, n Notice) error {
 	if a.status/100 != 2 {
 		return &Refusal{Status: a.status, Body: beginning(a.body), After: a.after}
 	}
-	return nil
+	return w.expect.check(a)
 }
 
 // Close lets go of the connection that is kept for the next notice.
