@@ -20,6 +20,8 @@ type Channel struct {
 	Email    *Email       `yaml:"email"`
 	SMS      *Phone       `yaml:"sms"`
 	Voice    *Phone       `yaml:"voice"`
+	// Programs, which take messages of their own form and all of them.
+	Alertmanager *Alertmanager `yaml:"alertmanager"`
 }
 
 // kind is one of the ways that a Channel can go.
@@ -28,7 +30,7 @@ type kind struct {
 	given    bool
 	limits   limits
 	validate func(gateway.Report)
-	open     func(dial) (teller, error)
+	open     func(dial) (teller, error) // nil for a program
 }
 
 // kinds lists every way, in the order in which they are suggested.
@@ -52,6 +54,8 @@ func (c *Channel) kinds() []kind {
 		{"voice", c.Voice != nil, phoneLimits,
 			func(r gateway.Report) { c.Voice.validate(r) },
 			func(d dial) (teller, error) { return newPhone(*c.Voice, d) }},
+		{key: "alertmanager", given: c.Alertmanager != nil,
+			validate: func(r gateway.Report) { c.Alertmanager.validate(r) }},
 		{key: "webhook", given: c.Webhook != nil,
 			validate: func(r gateway.Report) { c.Webhook.validate(r) }},
 	}
@@ -77,6 +81,16 @@ func (c *Channel) validate(report gateway.Report, whom string) {
 	}
 }
 
+// program returns the kind of a channel to a program, if it is one.
+func (c *Channel) program() (key string, ok bool) {
+	for _, k := range c.kinds() {
+		if k.given && k.open == nil {
+			return k.key, true
+		}
+	}
+	return "", false
+}
+
 // maxPool bounds how long it can take to try every way.
 const maxPool = 8
 
@@ -94,8 +108,8 @@ func (r *Receiver) validateChannels(report gateway.Report) {
 	}
 	for i, c := range r.Pool {
 		at := report.At(fmt.Sprintf("pool[%d]", i))
-		if c.Webhook != nil {
-			at("webhook", "a webhook cannot be part of a pool: it takes other messages than people do", "make it a receiver of its own")
+		if key, ok := c.program(); ok {
+			at(key, key+" cannot be part of a pool: a program takes other messages than people do", "make it a receiver of its own")
 			continue
 		}
 		c.validate(at, fmt.Sprintf("channel %d of %s", i+1, whom))
@@ -123,10 +137,14 @@ func OpenReceiver(r Receiver, o Options) (Notifier, error) {
 }
 
 func (r *Receiver) open(o Options) (Notifier, error) {
-	if r.Webhook != nil {
+	to := audience{cmp.Or(r.Language, o.Site.Language), o.Site.Name}
+	switch {
+	case r.Webhook != nil:
 		return newWebhook(*r.Webhook, o.Dial)
+	case r.Alertmanager != nil:
+		return newAlertmanager(*r.Alertmanager, to, o.Dial)
 	}
-	p := &people{to: audience{cmp.Or(r.Language, o.Site.Language), o.Site.Name}}
+	p := &people{to: to}
 	channels := r.Pool
 	if channels == nil {
 		channels = []Channel{r.Channel}

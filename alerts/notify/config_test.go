@@ -28,7 +28,7 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 		{"a receiver twice", receiver(desk, desk), []string{`receivers[1].id: receiver "duty-desk" exists twice; `}},
 		{"a receiver with a strange name", receiver(notify.Receiver{ID: "Duty Desk", Channel: notify.Channel{Webhook: hook("http://a")}}),
 			[]string{`receivers[0].id: "Duty Desk" cannot name a receiver; small letters, digits and -`}},
-		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, webhook, such as webhook: {url: …}"}},
+		{"a receiver that cannot be reached", receiver(notify.Receiver{ID: "a"}), []string{"receivers[0]: receiver a has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, alertmanager, webhook, such as webhook: {url: …}"}},
 		{"addresses that are none", receiver(
 			notify.Receiver{ID: "a", Channel: notify.Channel{Webhook: hook("ftp://example.com")}}, notify.Receiver{ID: "b", Channel: notify.Channel{Webhook: hook("example.com/alarm")}},
 			notify.Receiver{ID: "c", Channel: notify.Channel{Webhook: hook("https://:443/x")}}, notify.Receiver{ID: "d", Channel: notify.Channel{Webhook: hook("http://a b\x7f")}}),
@@ -55,9 +55,9 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 			[]string{
 				"receivers[0].pool: receiver a has 0 channels; between 1 and 8",
 				"receivers[1].pool: receiver b has a pool and a channel beside it; put the channel into the pool, first if it is the usual one",
-				"receivers[1].pool[0].wecom.url_file: the robot has no address; put its webhook address, https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…, into a file and name that, or say url: ${NAME}",
-				"receivers[2].pool[0]: channel 1 of receiver c has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, webhook, such as webhook: {url: …}",
-				"receivers[2].pool[1].webhook: a webhook cannot be part of a pool: it takes other messages than people do; make it a receiver of its own",
+				"receivers[1].pool[0].wecom: the robot has no address; put its webhook address, https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…, into a file and name that as url_file, or say url: ${NAME}",
+				"receivers[2].pool[0]: channel 1 of receiver c has no channel; give it one of dingtalk, wecom, feishu, email, sms, voice, alertmanager, webhook, such as webhook: {url: …}",
+				"receivers[2].pool[1].webhook: webhook cannot be part of a pool: a program takes other messages than people do; make it a receiver of its own",
 			}},
 		{"robots", receiver(
 			notify.Receiver{ID: "a", Channel: notify.Channel{DingTalk: &notify.SignedRobot{Robot: notify.Robot{URL: "https://oapi.dingtalk.com/robot/send?access_token=a1b2"}, SecretFile: "s"}}},
@@ -68,7 +68,7 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 			notify.Receiver{ID: "b", Channel: notify.Channel{WeCom: &notify.Robot{URL: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?access_token=s3cret", URLFile: "b"}}},
 			notify.Receiver{ID: "c", Channel: notify.Channel{Feishu: &notify.SignedRobot{Robot: notify.Robot{URL: "https://open.feishu.cn/s3cret", Timeout: -1}, Secret: "x", SecretFile: "y"}}}),
 			[]string{
-				"receivers[0].dingtalk.url_file: the robot has no address; put its webhook address, https://oapi.dingtalk.com/robot/send?access_token=…, into a file and name that, or say url: ${NAME}",
+				"receivers[0].dingtalk: the robot has no address; put its webhook address, https://oapi.dingtalk.com/robot/send?access_token=…, into a file and name that as url_file, or say url: ${NAME}",
 				"receivers[1].wecom.url: this is no address of a WeCom robot; copy the webhook address from the settings of the robot: https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…",
 				"receivers[1].wecom.url_file: there are two of url; keep url or url_file",
 				"receivers[2].feishu.url: this is no address of a Feishu robot; copy the webhook address from the settings of the robot: https://open.feishu.cn/open-apis/bot/v2/hook/…",
@@ -87,7 +87,7 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 				`receivers[0].email.tls: unknown way of encryption "starttsl"; did you mean starttls?`,
 				`receivers[0].email.from: "gw" is not a mail address; such as gateway@example.com`,
 				`receivers[0].email.to[1]: "boss@" is not a mail address; such as duty@example.com`,
-				"receivers[0].email.password_file: there is no password for username; name a file that holds it; many providers want an authorization code (授权码) instead of the password",
+				"receivers[0].email: there is no password for username; name a file that holds it as password_file; many providers want an authorization code (授权码) instead of the password",
 				"receivers[1].email.to: the mail goes to nobody; name one or more mail addresses",
 				"receivers[1].email.password_file: there are two of password; keep password or password_file",
 				"receivers[1].email.tls: the password would cross the network in the clear; say starttls or implicit, or leave out username and password",
@@ -110,6 +110,15 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 				"receivers[0].sms.expect: an expectation has no path; such as expect: {errcode: 0}",
 				`receivers[1].voice.template: the template does not make JSON; such as {"phone": "{to}", "content": "{text}"}, or say type: form`,
 				"receivers[1].voice.to: the message goes to nobody; name one or more telephone numbers",
+			}},
+		{"alertmanagers", receiver(
+			notify.Receiver{ID: "a", Channel: notify.Channel{Alertmanager: &notify.Alertmanager{URL: "http://127.0.0.1:9093", TokenFile: "t"}}},
+			notify.Receiver{ID: "b", Channel: notify.Channel{Alertmanager: &notify.Alertmanager{URL: "http://127.0.0.1:9093/api/v2/alerts", Token: "x", TokenFile: "t"}}},
+			notify.Receiver{ID: "c", Channel: notify.Channel{Alertmanager: &notify.Alertmanager{URL: "127.0.0.1:9093"}}}),
+			[]string{
+				"receivers[1].alertmanager.url: the address goes on into the API; leave out what begins with /api/",
+				"receivers[1].alertmanager.token_file: there are two of token; keep token or token_file",
+				"receivers[2].alertmanager.url: this is no address of an Alertmanager; such as http://127.0.0.1:9093",
 			}},
 		{"a slip in a receiver's name", route(notify.Route{To: []string{"boss", "dutydesk"}}),
 			[]string{`routes[0].to[1]: there is no receiver "dutydesk"; did you mean duty-desk?`}},

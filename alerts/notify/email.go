@@ -74,7 +74,7 @@ func (e *Email) validate(report gateway.Report) {
 	case secret && e.Username == "":
 		report("username", "there is a password, but nobody it belongs to", "write username, often the mail address itself")
 	case !secret && e.Username != "":
-		report("password_file", "there is no password for username", "name a file that holds it; many providers want an authorization code (授权码) instead of the password")
+		report("", "there is no password for username", "name a file that holds it as password_file; many providers want an authorization code (授权码) instead of the password")
 	case secret && e.TLS == noTLS:
 		report("tls", "the password would cross the network in the clear", "say starttls or implicit, or leave out username and password")
 	}

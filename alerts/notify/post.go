@@ -75,10 +75,15 @@ type answer struct {
 	date   time.Time     // by the clock of the other side; zero if it does not say
 }
 
-// post makes one request. The error does not hold the address, which often is a
-// secret.
+// post sends a body, as JSON unless header says otherwise.
 func post(ctx context.Context, client *http.Client, to string, header http.Header, body []byte) (answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	return request(ctx, client, http.MethodPost, to, header, body)
+}
+
+// request makes one request. The error does not hold the address, which often is
+// a secret.
+func request(ctx context.Context, client *http.Client, method, to string, header http.Header, body []byte) (answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, withoutURL(err)
 	}

@@ -30,7 +30,7 @@ type SignedRobot struct {
 func (r *Robot) validate(report gateway.Report, v *vendor) {
 	switch {
 	case r.URL == "" && r.URLFile == "":
-		report("url_file", "the robot has no address", fmt.Sprintf("put its webhook address, %s, into a file and name that, or say url: ${NAME}", v.address))
+		report("", "the robot has no address", fmt.Sprintf("put its webhook address, %s, into a file and name that as url_file, or say url: ${NAME}", v.address))
 	case r.URL != "":
 		if _, err := v.parse(r.URL); err != nil {
 			report("url", err.Error(), "copy the webhook address from the settings of the robot: "+v.address)

@@ -50,7 +50,8 @@ func Try(ctx context.Context, r Receiver, o Options) ([]Trial, error) {
 	}
 	p, ok := to.(*people)
 	if !ok {
-		return []Trial{trial("webhook", func() error { return to.Notify(ctx, n) })}, nil
+		channel, _ := r.program()
+		return []Trial{trial(channel, func() error { return to.Notify(ctx, n) })}, nil
 	}
 	c, err := newCard(n, p.to)
 	if err != nil {
