@@ -54,8 +54,7 @@ func (b *budget) room(now time.Time, urgent bool) (n int, wait time.Duration) {
 	return n, wait
 }
 
-// since returns what was sent after from. A message that was sent in the future
-// was sent before the clock was set back: it counts.
+// since returns what was sent after from.
 func (b *budget) since(from time.Time) []time.Time {
 	for i, at := range b.sent {
 		if at.After(from) {
