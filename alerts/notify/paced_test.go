@@ -428,3 +428,25 @@ func TestTheLongestDigestFits(t *testing.T) {
 		}
 	}
 }
+
+// A notice that an older gateway has written and this one cannot read must not
+// keep the others of a digest waiting for a day.
+func TestANoticeThatCannotBeReadKeepsNothingBack(t *testing.T) {
+	gather(t, []string{"DingTalk"}, func(c *crowd) {
+		bad := notice("desk", "bad", 900)
+		bad.Body = []byte("{")
+		c.box.add(bad)
+		for id := range alerts.ID(30) {
+			c.say(id+1, alerts.Raised, rules.Warning)
+		}
+		c.start()
+		time.Sleep(5 * time.Minute)
+		if waiting, dead := c.box.left(); !slices.Equal(waiting, []string{"bad"}) || len(dead) > 0 {
+			t.Errorf("%d wait, %v given up", len(waiting), dead)
+		}
+		time.Sleep(25 * time.Hour)
+		if waiting, dead := c.box.left(); len(waiting) > 0 || !slices.Equal(dead, []string{"bad"}) {
+			t.Errorf("%v wait, %v given up", waiting, dead)
+		}
+	})
+}

@@ -87,7 +87,7 @@ func (p *people) Notify(ctx context.Context, n Notice) error {
 func (p *people) Digest(ctx context.Context, notices []Notice) error {
 	c, err := newDigest(notices, p.to)
 	if err != nil {
-		return err
+		return &Refusal{Body: err.Error()} // one of them cannot be told; the others can
 	}
 	return p.tell(ctx, c)
 }
