@@ -11,8 +11,10 @@
 //	condition:  active ──► clearing ──► normal        (from the rules)
 //	ack:        unacknowledged ──ack──► acknowledged ──worse level──► unacknowledged
 //	shown:      suppressed ◄──cause──► shown
+//	shelf:      none ──a person──► shelved ──its time, a person, worse──► none
 //
-// An alert leaves the book when it has returned and somebody knows of it.
+// An alert leaves the book when it has returned, somebody knows of it and it is
+// not shelved.
 package alerts
 
 import (
@@ -67,6 +69,9 @@ type Alert struct {
 	AckedAt gateway.Instant `json:"acked_at"`
 	AckNote string          `json:"ack_note,omitempty"`
 
+	Shelf Shelf `json:"shelf,omitzero"`
+	Told  bool  `json:"told"` // people were told that it is active
+
 	Visibility Visibility      `json:"visibility"`
 	Cause      ID              `json:"cause,omitempty"`    // the alert it is a consequence of, while suppressed; 0 while that is not yet known
 	Children   int             `json:"children,omitempty"` // alerts that are hidden behind this one now
@@ -102,11 +107,13 @@ func (a Alert) Next(c rules.Change) (Alert, EventKind) {
 	}
 }
 
-// ISA returns the letter of the state in the diagram of ISA-18.2: A normal, B
-// active and unacknowledged, C active and acknowledged, D returned and
-// unacknowledged, H suppressed by design.
+// ISA returns the letter of the state in the diagram of ISA-18.2-2016: A normal,
+// B active and unacknowledged, C active and acknowledged, D returned and
+// unacknowledged, G shelved, H suppressed by design.
 func (a Alert) ISA() string {
 	switch {
+	case a.Shelved():
+		return "G"
 	case a.Visibility == Suppressed:
 		return "H"
 	case a.Phase == rules.Normal && !a.Acked && a.Closed.IsZero():
@@ -120,12 +127,14 @@ func (a Alert) ISA() string {
 	}
 }
 
-// ShownAs returns the state in one plain word: suppressed, closed, returned,
-// acknowledged or unacknowledged.
+// ShownAs returns the state in one plain word: shelved, suppressed, closed,
+// returned, acknowledged or unacknowledged.
 func (a Alert) ShownAs() string {
 	switch {
 	case !a.Closed.IsZero():
 		return "closed"
+	case a.Shelved():
+		return "shelved"
 	case a.Visibility == Suppressed:
 		return "suppressed"
 	case a.Phase == rules.Normal:
@@ -193,9 +202,13 @@ const (
 	Superseded // closed because its rule raised a new alert before this one was acknowledged
 	Withdrawn  // closed because its rule or facility no longer exists, or begins anew with the gateway
 	Reset      // a person has ended its latch
+	Shelved    // a person has put it aside: nobody is told of it for a while
+	Unshelved  // that is over: what is still active speaks for itself
+	Postponed  // its times are others: the clock was set
 )
 
-var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset"}
+var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset",
+	"shelved", "unshelved", "postponed"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {
@@ -210,8 +223,10 @@ type Event struct {
 	Kind  EventKind
 	At    gateway.Instant
 	By    string // the person, or "" for the gateway itself
+	Quiet bool   // it is recorded, and nobody outside is told
 	Alert Alert
 }
 
-// Announces reports whether people hear of the alert for the first time.
+// Announces reports whether the alert begins to stand for itself, told or not:
+// what it calls for, such as a ticket, begins now.
 func (e Event) Announces() bool { return e.Kind == Raised || e.Kind == Revealed }

@@ -57,13 +57,18 @@ var (
 //
 // That a facility is blind is a consequence, too, while one of its own sources is
 // silent: that source's alert explains it.
+//
+// What the Book marks as Quiet nobody outside is told. People hear of the end of
+// an alert if and only if they have heard that it is active.
 type Book struct {
 	site      *gateway.Site
 	instances []rules.Instance
 	open      map[string]*entry // by key
 	held      map[string]*entry // of them, those held back until they are due
+	shelved   map[string]*entry // of them, those a person has shelved
 	pending   map[string]bool   // keys of comm_loss instances whose hold runs
 	last      ID
+	begun     bool // time has passed since the start
 }
 
 type entry struct {
@@ -107,11 +112,15 @@ func (b *Book) release(e *entry, now gateway.Instant) {
 func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID) *Book {
 	b := &Book{
 		site: site, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
-		pending: make(map[string]bool), last: last,
+		shelved: make(map[string]*entry), pending: make(map[string]bool), last: last,
 	}
 	for _, a := range open {
 		a.Children = 0 // counted below: no event tells of each child that comes and goes
-		b.open[a.Key] = &entry{Alert: a}
+		e := &entry{Alert: a}
+		b.open[a.Key] = e
+		if e.Shelved() {
+			b.shelved[a.Key] = e
+		}
 		b.last = max(b.last, a.ID)
 	}
 	for _, e := range b.open {
@@ -167,21 +176,42 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 		if c.To != rules.Active {
 			return dst
 		}
+		var shelf Shelf
 		if e != nil {
+			if c.Severity <= e.Shelf.Severity {
+				shelf = e.Shelf
+			}
 			dst = b.close(dst, e, Superseded, c.At)
 		}
-		return b.raise(dst, in, c)
+		return b.raise(dst, in, c, shelf)
 	}
 	next, kind := e.Next(c)
 	e.Alert = next
 	if kind == 0 {
 		return dst
 	}
-	dst = append(dst, Event{Kind: kind, At: c.At, Alert: e.Alert})
-	if kind == Returned {
+	dst = b.note(dst, e, kind, "", c.At)
+	switch {
+	case kind == Returned:
 		dst = b.returned(dst, e, c.At)
+	case e.Shelved() && e.Severity > e.Shelf.Severity:
+		dst = b.unshelve(dst, e, "", c.At)
 	}
 	return dst
+}
+
+// note appends an event of e to dst, and decides whether people are told.
+func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gateway.Instant) []Event {
+	quiet := !e.Told
+	switch {
+	case kind == Returned || kind == Withdrawn: // who was told that it is active hears of its end
+	case e.Shelved() || kind == Superseded: // of that one's end people heard when it returned
+		quiet = true
+	case kind == Raised || kind == Revealed || kind == Unshelved:
+		quiet = e.Visibility != Shown || e.Phase == rules.Normal
+		e.Told = e.Told || !quiet
+	}
+	return append(dst, Event{Kind: kind, At: now, By: by, Quiet: quiet, Alert: e.Alert})
 }
 
 // judge notes whether the hold of a comm_loss instance runs.
@@ -193,22 +223,28 @@ func (b *Book) judge(key string, pending bool) {
 	}
 }
 
-func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change) []Event {
+// raise begins a new occurrence, under the shelf of the one before it if that
+// has one.
+func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change, shelf Shelf) []Event {
 	b.last++
 	e := &entry{Alert: Alert{
 		ID: b.last, Key: in.Key, Facility: in.Facility, Rule: in.Rule.ID, Family: in.Rule.Family,
 		Title: in.Rule.Title, Why: in.Rule.Why, Severity: c.Severity, Worst: c.Severity, Impairs: in.Rule.Impairs, SLA: in.Rule.SLA, Latch: in.Rule.Latch,
 		Phase: c.To, Stale: c.Stale, Value: c.Value, Limit: c.Limit, Started: c.Since, Raised: c.At,
+		Shelf: shelf,
 	}}
 	if c.Point != gateway.NoPoint {
 		p := b.site.Point(c.Point)
 		e.Point, e.Unit = p.ID(), p.Unit
 	}
 	b.open[in.Key] = e
+	if e.Shelved() {
+		b.shelved[in.Key] = e
+	}
 	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 || b.cause(&e.Alert) != nil {
 		return b.holdBack(dst, e, c.At)
 	}
-	dst = append(dst, Event{Kind: Raised, At: c.At, Alert: e.Alert})
+	dst = b.note(dst, e, Raised, "", c.At)
 	return b.adopt(dst, e, c.At)
 }
 
@@ -222,7 +258,7 @@ func (b *Book) holdBack(dst []Event, e *entry, now gateway.Instant) []Event {
 		b.hold(e, Raised)
 		e.postpone(now, settle)
 	}
-	return append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+	return b.note(dst, e, Hidden, "", now)
 }
 
 // linesOf returns the lines that can explain the silence a tells of: that of its
@@ -290,7 +326,7 @@ func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 		if b.cause(&e.Alert) == line {
 			b.release(e, now)
 			line.adopt(e)
-			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+			dst = b.note(dst, e, Hidden, "", now)
 		}
 	}
 	return dst
@@ -310,8 +346,12 @@ func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 		if cause := b.byID(e.Cause); cause != nil {
 			cause.Children--
 		}
+		if e.Shelved() { // it stays in the book, and is nobody's consequence any more
+			e.Visibility, e.Cause = Shown, 0
+			delete(b.held, e.Key)
+		}
 	}
-	if e.Acked || e.Worst == rules.Info || e.Visibility == Suppressed {
+	if e.over() {
 		e.Closed = now
 		b.forget(e)
 	}
@@ -319,20 +359,27 @@ func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 	return dst
 }
 
-// close ends an alert for a reason of the book's own.
+// over reports whether e has returned and nobody needs to look at it any more.
+func (e *entry) over() bool {
+	return e.Phase == rules.Normal && !e.Shelved() && (e.Acked || e.Worst == rules.Info || e.Visibility == Suppressed)
+}
+
+// close ends an alert for a reason of the book's own. Its shelf, if it has one,
+// is for the next occurrence to go on with.
 func (b *Book) close(dst []Event, e *entry, kind EventKind, now gateway.Instant) []Event {
-	e.Closed = now
+	e.Closed, e.Shelf = now, Shelf{}
 	b.forget(e)
-	return append(dst, Event{Kind: kind, At: now, Alert: e.Alert})
+	return b.note(dst, e, kind, "", now)
 }
 
 func (b *Book) forget(e *entry) {
 	delete(b.open, e.Key)
 	delete(b.held, e.Key)
+	delete(b.shelved, e.Key)
 }
 
 // Ack acknowledges the open alert id in the name of by. An alert that has
-// returned leaves the book with it.
+// returned leaves the book with it, unless it is shelved.
 func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]Event, error) {
 	e := b.byID(id)
 	switch {
@@ -344,11 +391,11 @@ func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]
 		return dst, fmt.Errorf("alert %d: %w by %s", id, ErrAcked, e.AckedBy)
 	}
 	e.Acked, e.AckedBy, e.AckedAt, e.AckNote = true, by, now, note
-	if e.Phase == rules.Normal {
+	if e.over() {
 		e.Closed = now
 		b.forget(e)
 	}
-	return append(dst, Event{Kind: Acknowledged, At: now, By: by, Alert: e.Alert}), nil
+	return b.note(dst, e, Acknowledged, by, now), nil
 }
 
 // Latched returns the rule instance of the open alert id, whose latch a person
@@ -378,14 +425,16 @@ func (b *Book) Reset(dst []Event, id ID, by string, to rules.Phase, now gateway.
 	if to != rules.Active {
 		e.Phase = rules.Clearing
 	}
-	return append(dst, Event{Kind: Reset, At: now, By: by, Alert: e.Alert})
+	return b.note(dst, e, Reset, by, now)
 }
 
-// Advance shows the alerts that were held back for long enough.
+// Advance shows the alerts that were held back, or shelved, for long enough.
 func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	if at, ok := b.Next(); !ok || at > now {
 		return dst
 	}
+	b.begun = true
+	dst = b.endShelves(dst, now)
 	for _, e := range inOrder(b.held) {
 		switch {
 		case e.due.IsZero():
@@ -394,33 +443,43 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 		case b.cause(&e.Alert) != nil: // behind another line or source, which is still silent
 			b.release(e, now)
 			b.cause(&e.Alert).adopt(e)
-			dst = append(dst, Event{Kind: Hidden, At: now, Alert: e.Alert})
+			dst = b.note(dst, e, Hidden, "", now)
 		case e.patient(now) && (e.Phase == rules.Clearing || b.lineIsJudged(e)): // about to return, or to be explained
 			e.postpone(now, settle)
 		default:
 			b.release(e, now)
 			e.Visibility = Shown
-			dst = append(dst, Event{Kind: e.as, At: now, Alert: e.Alert})
+			dst = b.note(dst, e, e.as, "", now)
 		}
 	}
 	return dst
 }
 
-// Skip puts what is held back off by d: the clock was set forward, and no time
-// has passed.
-func (b *Book) Skip(d time.Duration) {
+// Skip puts off by d, until now, what is held back, and the end of what is
+// shelved: the clock was set forward, and no time has passed.
+func (b *Book) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
 	for _, e := range b.held {
 		if !e.since.IsZero() {
 			e.since, e.due = e.since.Add(d), e.due.Add(d)
 		}
 	}
+	return b.postponeShelves(dst, now, d)
 }
 
-// Next returns when the next alert that is held back falls due.
+// Next returns when the next alert that is held back falls due, or the next
+// shelf ends. After a start the shelves are looked at at once.
 func (b *Book) Next() (at gateway.Instant, ok bool) {
+	if !b.begun && len(b.shelved) > 0 {
+		return 0, true
+	}
 	for _, e := range b.held {
 		if !ok || e.due < at {
 			at, ok = e.due, true
+		}
+	}
+	for _, e := range b.shelved {
+		if !ok || e.Shelf.Until < at {
+			at, ok = e.Shelf.Until, true
 		}
 	}
 	return at, ok

@@ -49,10 +49,10 @@ func NewRouter(c Config, site *gateway.Site) *Router {
 
 // Route appends to dst a notice for each receiver that is to hear of ev. ticket
 // is the open ticket of the alert, or nil. Nobody hears of an alert that is
-// hidden behind its cause.
+// hidden behind its cause, nor of what is Quiet.
 func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []Notice {
 	event := eventName(ev)
-	if event == "" || ev.Alert.Visibility != alerts.Shown {
+	if event == "" || ev.Quiet || ev.Alert.Visibility != alerts.Shown {
 		return dst
 	}
 	f := r.site.Facility(ev.Alert.Facility)
@@ -83,7 +83,7 @@ func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []
 // is told of.
 func eventName(ev alerts.Event) string {
 	switch {
-	case ev.Announces():
+	case ev.Announces() || ev.Kind == alerts.Unshelved:
 		return eventRaised
 	case ev.Kind == alerts.LevelChanged:
 		return eventLevel

@@ -50,7 +50,8 @@ func (p *Pipeline) now() gateway.Instant {
 		p.sights[i].skip(skipped)
 	}
 	p.parts.Engine.Skip(skipped)
-	p.parts.Book.Skip(skipped)
+	p.events = p.parts.Book.Skip(p.events[:0], now, skipped)
+	p.applyEvents()
 	p.jobs = p.parts.Desk.Skip(p.jobs[:0], now, skipped)
 	p.recordJobs(p.jobs)
 	p.recordSpans(p.parts.Meter.Skip(nil, now, skipped))

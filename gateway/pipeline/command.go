@@ -75,13 +75,38 @@ func (p *Pipeline) Settle(ctx context.Context) error {
 // Ack acknowledges the open alert id in the name of by. It returns the alert as
 // it is then; the errors are those of alerts.Book.Ack, or of the store.
 func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
+	return p.onAlert(ctx, func(dst []alerts.Event, now gateway.Instant) ([]alerts.Event, error) {
+		return p.parts.Book.Ack(dst, id, by, note, now)
+	})
+}
+
+// Shelve puts the open alert id on the shelf as s says. It returns the alert as
+// it is then; the errors are those of alerts.Book.Shelve, or of the store.
+func (p *Pipeline) Shelve(ctx context.Context, id alerts.ID, s alerts.Shelving) (alerts.Alert, error) {
+	return p.onAlert(ctx, func(dst []alerts.Event, now gateway.Instant) ([]alerts.Event, error) {
+		return p.parts.Book.Shelve(dst, id, s, now)
+	})
+}
+
+// Unshelve ends the shelf of the open alert id in the name of by. It returns the
+// alert as it is then; the errors are those of alerts.Book.Unshelve, or of the
+// store.
+func (p *Pipeline) Unshelve(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error) {
+	return p.onAlert(ctx, func(dst []alerts.Event, now gateway.Instant) ([]alerts.Event, error) {
+		return p.parts.Book.Unshelve(dst, id, by, now)
+	})
+}
+
+// onAlert does in the loop what a person does to one alert, and returns the alert
+// as it is then.
+func (p *Pipeline) onAlert(ctx context.Context, do func(dst []alerts.Event, now gateway.Instant) ([]alerts.Event, error)) (alerts.Alert, error) {
 	return answered(ctx, p, func(now gateway.Instant) (a alerts.Alert, err error) {
-		events, err := p.parts.Book.Ack(p.events[:0], id, by, note, now)
+		events, err := do(p.events[:0], now)
 		if err != nil {
 			return a, err
 		}
 		p.events = events
-		a = events[0].Alert
+		a = events[len(events)-1].Alert
 		p.applyEvents()
 		return a, nil
 	})

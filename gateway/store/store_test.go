@@ -404,7 +404,7 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	commit(t, db, store.Change{Entries: []store.Entry{entry("a", morning)}})
 	db.Close()
 	first := schema()
-	for _, want := range []string{"version 2", "mode wal", "page 4096"} {
+	for _, want := range []string{"version 3", "mode wal", "page 4096"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("the database has no %q", want)
 		}
@@ -415,6 +415,31 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	}
 	if n, err := db.Verify(t.Context()); n != 1 || err != nil {
 		t.Errorf("the journal has %d rows, %v", n, err)
+	}
+}
+
+// TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden: whoever heard of it then
+// waits to hear of its end.
+func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
+	db, path := fresh(t)
+	commit(t, db, store.Change{Alerts: []alerts.Alert{{ID: 1, Key: "a"}, {ID: 2, Key: "b", Visibility: alerts.Suppressed}}})
+	db.Close()
+	older := another(t, path)
+	for _, column := range []string{"shelf_since", "shelf_until", "shelf_by", "shelf_second", "shelf_reason", "shelf_severity", "told"} {
+		if _, err := older.Exec("ALTER TABLE alert DROP COLUMN " + column); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := older.Exec("PRAGMA user_version=2"); err != nil {
+		t.Fatal(err)
+	}
+	older.Close()
+	s, err := open(t, path, store.Options{}).Load(t.Context(), morning, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Alerts) != 2 || !s.Alerts[0].Told || s.Alerts[1].Told || s.Alerts[0].Shelved() {
+		t.Errorf("the alerts are %+v", s.Alerts)
 	}
 }
 

@@ -38,10 +38,20 @@ type alertJSON struct {
 	Cleared    *time.Time         `json:"cleared"`
 	Closed     *time.Time         `json:"closed"`
 	Suppressed bool               `json:"suppressed"`
+	Shelf      *shelfJSON         `json:"shelf"`
 	Cause      *alerts.ID         `json:"cause"` // the alert that hides this one
 	Children   int                `json:"children"`
 	Ticket     *tickets.ID        `json:"ticket"`
 	Why        whyJSON            `json:"why"`
+}
+
+// shelfJSON says who has put an alert aside, why and until when.
+type shelfJSON struct {
+	Since  *time.Time `json:"since"`
+	Until  *time.Time `json:"until"`
+	By     string     `json:"by"`
+	Second string     `json:"second,omitempty"`
+	Reason string     `json:"reason"`
 }
 
 // whyJSON is what makes the rule an alarm: the part of a rule that is written
@@ -73,6 +83,9 @@ func viewAlert(snap *pipeline.Snapshot, a alerts.Alert) alertJSON {
 	}
 	if a.Cause != 0 {
 		j.Cause = &a.Cause
+	}
+	if sh := a.Shelf; a.Shelved() {
+		j.Shelf = &shelfJSON{when(sh.Since, loc), when(sh.Until, loc), sh.By, sh.Second, sh.Reason}
 	}
 	if t := ticketOf(snap, a); t != nil {
 		j.Ticket = &t.ID

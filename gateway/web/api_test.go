@@ -125,7 +125,13 @@ func TestRefusalsAreProblemDocuments(t *testing.T) {
 		{"journal after nothing", "GET", "/api/v1/journal?after=x", "", 400, "bad_after"},
 		{"stream of unknown points", "GET", "/api/v1/stream?points=some", "", 400, "bad_points"},
 		{"stream of an unknown facility", "GET", "/api/v1/stream?facility=nope", "", 404, "facility_not_found"},
-		{"shelving is not there yet", "POST", "/api/v1/alerts/3/shelve", `{}`, 404, "no_such_route"},
+		{"shelving without a name", "POST", "/api/v1/alerts/3/shelve", `{"reason":"x","for":3600}`, 422, "name_required"},
+		{"shelving for no time", "POST", "/api/v1/alerts/3/shelve", `{"by":"Li","reason":"x"}`, 422, "bad_shelf_time"},
+		{"shelving for ever", "POST", "/api/v1/alerts/3/shelve", `{"by":"Li","reason":"x","for":1e300}`, 422, "bad_shelf_time"},
+		{"shelving for an endless reason", "POST", "/api/v1/alerts/3/shelve", `{"by":"Li","reason":"` + strings.Repeat("x", 3000) + `","for":3600}`, 422, "reason_too_long"},
+		{"shelving under an endless second name", "POST", "/api/v1/alerts/3/shelve", `{"by":"Li","reason":"x","for":3600,"second":"` + strings.Repeat("x", 500) + `"}`, 422, "name_too_long"},
+		{"shelving an unknown alert", "POST", "/api/v1/alerts/99/shelve", `{"by":"Li","reason":"x","for":3600}`, 404, "alert_not_found"},
+		{"unshelving without a name", "POST", "/api/v1/alerts/3/unshelve", `{}`, 422, "name_required"},
 		{"control is not there yet", "POST", "/api/v1/control/lift-1/floor", `{}`, 404, "no_such_route"},
 		{"unknown page", "GET", "/nothing", "", 404, "no_such_page"},
 		{"deleting an alert", "DELETE", "/api/v1/alerts/3", "", 405, "method_not_allowed"},
@@ -156,6 +162,10 @@ func TestRefusalOfTheDeskReachesTheClient(t *testing.T) {
 		code   string
 	}{
 		{"acknowledged twice", fmt.Errorf("alert 3: %w by Li", alerts.ErrAcked), 409, "already_acknowledged"},
+		{"shelved without a reason", fmt.Errorf("alert 3: %w", alerts.ErrNoReason), 422, "reason_required"},
+		{"shelved by one where two are needed", fmt.Errorf("alert 3: %w", alerts.ErrNoSecond), 422, "second_required"},
+		{"shelved for too long", fmt.Errorf("alert 3: %w", alerts.ErrShelfTime), 422, "bad_shelf_time"},
+		{"taken off no shelf", fmt.Errorf("alert 3: %w", alerts.ErrNotShelved), 409, "not_shelved"},
 		{"a reset that nothing waits for", fmt.Errorf("alert 3: %w", alerts.ErrNoLatch), 409, "not_latched"},
 		{"a reset that comes too early", fmt.Errorf("alert 3: %w", pipeline.ErrStillActive), 409, "still_active"},
 		{"a move that comes too late", fmt.Errorf("accept: %w", tickets.ErrNotAllowed), 409, "move_not_allowed"},
@@ -185,6 +195,12 @@ func TestActsOfPersonsReachTheDesk(t *testing.T) {
 	g := newGateway(t)
 	w := g.postJSON("/api/v1/alerts/3/ack", `{"by":" 李工 ","note":"seen"}`)
 	fields{"acked": "true", "acked_by": `"李工"`, "acked_at": `"2026-03-10T12:00:00+08:00"`, "ack_note": `"seen"`}.check(t, w.Body.String())
+
+	w = g.postJSON("/api/v1/alerts/3/shelve", `{"by":" 李工 ","second":" 赵 ","reason":" 传感器待换 ","for":14400}`)
+	fields{"shown_as": `"shelved"`, "isa": `"G"`, "shelf.by": `"李工"`, "shelf.second": `"赵"`, "shelf.reason": `"传感器待换"`,
+		"shelf.since": `"2026-03-10T12:00:00+08:00"`, "shelf.until": `"2026-03-10T16:00:00+08:00"`}.check(t, w.Body.String())
+	w = g.postJSON("/api/v1/alerts/3/unshelve", `{"by":"李工"}`)
+	fields{"shown_as": `"acknowledged"`, "shelf": "null"}.check(t, w.Body.String())
 
 	w = g.postJSON("/api/v1/tickets/5/done", `{"by":"王","note":"n","cause":"c","action":"a","force":true,"second":"赵","to":"李"}`)
 	fields{"id": "5", "state": `"accepted"`, "owner": `"王"`}.check(t, w.Body.String())

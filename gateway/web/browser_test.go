@@ -54,7 +54,7 @@ func TestAlertIsAcknowledgedOnAPhone(t *testing.T) {
 		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
 		chromedp.Navigate(server.URL+"/?lang=en"),
 		chromedp.Evaluate(`document.documentElement.scrollWidth`, &width),
-		chromedp.Click(`#a-3 form button`, chromedp.ByQuery),
+		chromedp.Click(`#a-3 form[action$="/ack"] button`, chromedp.ByQuery),
 		chromedp.WaitVisible(`#ask-name`, chromedp.ByQuery),
 		chromedp.SendKeys(`#ask-name`, "Li", chromedp.ByQuery),
 		chromedp.Click(`#ask button.primary`, chromedp.ByQuery),
@@ -86,6 +86,39 @@ func TestAlertIsAcknowledgedOnAPhone(t *testing.T) {
 	}
 	if state != "Accepted" || len(g.moves) != 1 || g.moves[0].By != "Li" {
 		t.Errorf("ticket is %q after %+v", state, g.moves)
+	}
+}
+
+func TestAlertIsShelvedOnAPhone(t *testing.T) {
+	ctx := newPhone(t)
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) { s.Alerts[0].Facility = "lift-1" }) // two persons
+	server := httptest.NewServer(g)
+	t.Cleanup(func() { stop(server) })
+
+	var width int
+	var mark string
+	err := chromedp.Run(ctx,
+		chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile),
+		chromedp.Navigate(server.URL+"/?lang=en"),
+		chromedp.Click(`#a-3 details.shelf summary`, chromedp.ByQuery),
+		chromedp.SendKeys(`#a-3 input[name="reason"]`, "belt on order", chromedp.ByQuery),
+		chromedp.SendKeys(`#a-3 input[name="second"]`, "Zhao", chromedp.ByQuery),
+		chromedp.Evaluate(`document.documentElement.scrollWidth`, &width),
+		chromedp.Click(`#a-3 form[action$="/shelve"] button`, chromedp.ByQuery),
+		chromedp.SendKeys(`#ask-name`, "Li", chromedp.ByQuery),
+		chromedp.Click(`#ask button.primary`, chromedp.ByQuery),
+		chromedp.WaitVisible(`#a-3 form[action$="/unshelve"]`, chromedp.ByQuery),
+		chromedp.Text(`#a-3 .tag.shelf`, &mark, chromedp.ByQuery),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mark != "Shelved until 13:00 · Li, Zhao: belt on order" {
+		t.Errorf("the page shows %q", mark)
+	}
+	if width > 390 {
+		t.Errorf("the page is %d px wide on a phone of 390", width)
 	}
 }
 

@@ -139,23 +139,26 @@ func (d *desk) publish(change func(s *pipeline.Snapshot)) {
 	d.newer = make(chan struct{})
 }
 
-func (d *desk) Ack(_ context.Context, id alerts.ID, by, note string) (a alerts.Alert, err error) {
-	if d.refuse != nil {
-		return a, d.refuse
-	}
-	err = alerts.ErrNotFound
-	d.publish(func(s *pipeline.Snapshot) {
-		for i := range s.Alerts {
-			if s.Alerts[i].ID == id {
-				s.Alerts[i].Acked, s.Alerts[i].AckedBy, s.Alerts[i].AckedAt, s.Alerts[i].AckNote = true, by, noon, note
-				a, err = s.Alerts[i], nil
-			}
-		}
-	})
-	return a, err
+func (d *desk) Ack(_ context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
+	return d.onAlert(id, func(a *alerts.Alert) { a.Acked, a.AckedBy, a.AckedAt, a.AckNote = true, by, noon, note })
 }
 
-func (d *desk) Reset(_ context.Context, id alerts.ID, _ string) (a alerts.Alert, err error) {
+func (d *desk) Reset(_ context.Context, id alerts.ID, _ string) (alerts.Alert, error) {
+	return d.onAlert(id, func(a *alerts.Alert) { a.Phase = rules.Clearing })
+}
+
+func (d *desk) Shelve(_ context.Context, id alerts.ID, q alerts.Shelving) (alerts.Alert, error) {
+	return d.onAlert(id, func(a *alerts.Alert) {
+		a.Shelf = alerts.Shelf{Since: noon, Until: noon.Add(q.For), By: q.By, Second: q.Second, Reason: q.Reason}
+	})
+}
+
+func (d *desk) Unshelve(_ context.Context, id alerts.ID, _ string) (alerts.Alert, error) {
+	return d.onAlert(id, func(a *alerts.Alert) { a.Shelf = alerts.Shelf{} })
+}
+
+// onAlert changes the alert id of the snapshot.
+func (d *desk) onAlert(id alerts.ID, change func(*alerts.Alert)) (a alerts.Alert, err error) {
 	if d.refuse != nil {
 		return a, d.refuse
 	}
@@ -163,7 +166,7 @@ func (d *desk) Reset(_ context.Context, id alerts.ID, _ string) (a alerts.Alert,
 	d.publish(func(s *pipeline.Snapshot) {
 		for i := range s.Alerts {
 			if s.Alerts[i].ID == id {
-				s.Alerts[i].Phase = rules.Clearing
+				change(&s.Alerts[i])
 				a, err = s.Alerts[i], nil
 			}
 		}

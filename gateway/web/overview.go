@@ -30,6 +30,7 @@ type pageView struct {
 	Rates                      ratesView
 	Alerts                     []alertView
 	AlertCount, AlertsMore     int
+	Shelved                    int
 	Tickets                    []ticketView
 	TicketCount, TicketsMore   int
 	Buildings                  []buildingView
@@ -54,6 +55,9 @@ func (s *server) overviewOf(snap *pipeline.Snapshot, w words, open string) pageV
 	for _, a := range byUrgency(snap.Alerts) {
 		if a.Visibility != alerts.Shown {
 			continue
+		}
+		if a.Shelved() {
+			v.Shelved++
 		}
 		if v.AlertCount++; len(v.Alerts) < maxCards {
 			v.Alerts = append(v.Alerts, alertOf(snap, a, w))
@@ -95,7 +99,7 @@ func bannerOf(snap *pipeline.Snapshot, w words, stalled bool) bannerView {
 		}
 		b.Facts = append(b.Facts, factView{level, n, text})
 	}
-	active, worst := activeAlerts(snap)
+	active, shelved, worst := activeAlerts(snap)
 	for _, sev := range []rules.Severity{rules.LifeSafety, rules.Critical} {
 		note(active[sev], sev.String(), w.T("severity."+sev.String()), "banner.alerts")
 	}
@@ -110,6 +114,7 @@ func bannerOf(snap *pipeline.Snapshot, w words, stalled bool) bannerView {
 	note(overdueTickets(snap), "critical", w.T("banner.overdue"), "banner.tickets")
 	note(active[rules.Warning], "warning", w.T("severity.warning"), "banner.alerts")
 	note(states[intact.Unknown], "unknown", w.T("class.unknown"), "banner.unknown")
+	note(shelved, "info", w.T("shelf.count"), "banner.shelved")
 	if worst != nil && worst.Severity >= rules.Critical {
 		b.Headline = facilityName(snap.Site, worst.Facility, w) + " · " + worst.Title.In(w.lang)
 	}
@@ -140,12 +145,16 @@ func iconOf(level string) string {
 	return level
 }
 
-// activeAlerts counts the shown alerts whose condition lasts, by severity, and
-// returns the one to be looked at first.
-func activeAlerts(snap *pipeline.Snapshot) (n map[rules.Severity]int, worst *alerts.Alert) {
+// activeAlerts counts the shown alerts whose condition lasts, by severity and
+// those that are shelved apart, and returns the one to be looked at first.
+func activeAlerts(snap *pipeline.Snapshot) (n map[rules.Severity]int, shelved int, worst *alerts.Alert) {
 	n = make(map[rules.Severity]int)
 	for _, a := range byUrgency(snap.Alerts) {
 		if a.Visibility != alerts.Shown || a.Phase == rules.Normal {
+			continue
+		}
+		if a.Shelved() {
+			shelved++
 			continue
 		}
 		n[a.Severity]++
@@ -153,7 +162,7 @@ func activeAlerts(snap *pipeline.Snapshot) (n map[rules.Severity]int, worst *ale
 			worst = &a
 		}
 	}
-	return n, worst
+	return n, shelved, worst
 }
 
 // countStates counts the facilities by state and says whether any of them was
@@ -197,7 +206,8 @@ type alertView struct {
 	Acked                   bool
 	AckedBy                 string
 	Latched                 bool // a person may reset it
-	Quiet                   bool // nothing to be done in a hurry: acknowledged or returned
+	Quiet                   bool // nothing to be done in a hurry: acknowledged, returned or shelved
+	Shelf                   shelfView
 	Response, Cause, Effect string
 	HasWhy                  bool
 }
@@ -205,13 +215,17 @@ type alertView struct {
 // markView is a small label on a card; Kind gives its colour.
 type markView struct{ Kind, Text string }
 
-// byUrgency returns the alerts with what needs a person first: active before
-// returned, the worst first, unacknowledged first, then the newest.
+// byUrgency returns the alerts with what needs a person first: what is shelved
+// last, active before returned, the worst first, unacknowledged first, then the
+// newest.
 func byUrgency(all []alerts.Alert) []alerts.Alert {
 	rank := func(a *alerts.Alert) int {
 		n := int(a.Severity) * 2
 		if a.Phase != rules.Normal {
 			n += 100
+		}
+		if a.Shelved() {
+			n -= 1000
 		}
 		if !a.Acked {
 			n++
@@ -233,7 +247,8 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		Title: a.Title.In(w.lang), Facility: facilityName(snap.Site, a.Facility, w), FacilityID: a.Facility,
 		Where: whereOf(snap.Site, a.Facility, w), Point: a.Point,
 		Since: timeText(a.Started, snap.At, snap.Site.Location), For: durationText(snap.At.Sub(a.Started), w), Started: int64(a.Started),
-		Acked: a.Acked, AckedBy: a.AckedBy, Latched: a.Latch && a.Phase == rules.Active, Quiet: a.Acked || a.Phase == rules.Normal,
+		Acked: a.Acked, AckedBy: a.AckedBy, Latched: a.Latch && a.Phase == rules.Active, Quiet: a.Acked || a.Phase == rules.Normal || a.Shelved(),
+		Shelf:    shelfOf(snap, a, w),
 		Response: a.Why.Response.In(w.lang), Cause: a.Why.Cause.In(w.lang), Effect: a.Why.Consequence.In(w.lang),
 	}
 	v.HasWhy = v.Response+v.Cause+v.Effect != ""
@@ -252,7 +267,9 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 			v.Marks = append(v.Marks, markView{kind, text})
 		}
 	}
-	mark(a.Phase == rules.Normal, "good", w.T("alert.returned"))
+	mark(v.Shelf.On, "shelf", v.Shelf.Note)
+	mark(a.Phase == rules.Normal && !a.Acked, "good", w.T("alert.returned"))
+	mark(a.Phase == rules.Normal && a.Acked, "good", w.T("alert.over"))
 	mark(a.Phase == rules.Clearing, "good", w.T("alert.clearing"))
 	mark(a.Stale, "stale", w.T("alert.stale"))
 	mark(a.Children > 0, "", strconv.Itoa(a.Children)+" "+w.T("alert.hides"))

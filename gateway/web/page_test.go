@@ -138,6 +138,13 @@ func TestBannerSaysAllIsWellOnlyIfEverythingIsKnownToBe(t *testing.T) {
 		{"a ticket is overdue", func(s *pipeline.Snapshot) {
 			s.Tickets = []tickets.Ticket{{ID: 1, State: tickets.New, Deadlines: tickets.Deadlines{Respond: noon - 1}}}
 		}, "Tickets are overdue"},
+		{"what is shelved is not all well", func(s *pipeline.Snapshot) {
+			s.Alerts = []alerts.Alert{{ID: 1, Facility: "lift-1", Severity: rules.LifeSafety, Phase: rules.Active, Shelf: alerts.Shelf{Until: noon + 1000}}}
+		}, "All else is in order, but alerts are shelved"},
+		{"a shelf hides no facility that is down", func(s *pipeline.Snapshot) {
+			s.Alerts = []alerts.Alert{{ID: 1, Facility: "lift-1", Severity: rules.LifeSafety, Phase: rules.Active, Shelf: alerts.Shelf{Until: noon + 1000}}}
+			s.Facilities[0].Class = intact.Down
+		}, "Facilities are down"},
 		{"the worst alert comes first", func(s *pipeline.Snapshot) {
 			s.Alerts = []alerts.Alert{
 				{ID: 1, Facility: "bus-b1", Severity: rules.Critical, Phase: rules.Active, Title: text("甲", "Cable cut")},
@@ -220,6 +227,37 @@ func TestActsWorkWithoutScript(t *testing.T) {
 	w = g.postForm("/tickets", "facility=lift-1&text=noise&priority=emergency", cookies[0])
 	if w.Code != http.StatusSeeOther || g.request.Facility != "lift-1" || g.request.Text != "noise" || g.request.By != "李工" || g.request.Priority != tickets.Emergency {
 		t.Errorf("%d, request %+v", w.Code, g.request)
+	}
+}
+
+func TestAnAlertIsShelvedOnThePage(t *testing.T) {
+	g := newGateway(t)
+	if body := g.get("/").Body.String(); !strings.Contains(body, `action="/alerts/3/shelve"`) || strings.Contains(body, `name="second"`) {
+		t.Error("the page offers no shelf, or asks for a second person for a meter")
+	}
+	w := g.postForm("/alerts/3/shelve", url.Values{"by": {"李工"}, "reason": {"待换表"}, "hours": {"4"}}.Encode())
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	body := g.get("/?lang=en").Body.String()
+	for _, want := range []string{"Shelved until 16:00 · 李工: 待换表", `action="/alerts/3/unshelve"`, "1 shelved"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if w := g.postForm("/alerts/3/unshelve", url.Values{"by": {"李工"}}.Encode()); w.Code != http.StatusSeeOther || g.Snapshot().Alerts[0].Shelved() {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := g.postForm("/alerts/3/shelve", url.Values{"by": {"李工"}, "reason": {"x"}}.Encode()); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("shelved for a time that nobody said: %d", w.Code)
+	}
+}
+
+func TestTwoPersonsAreAskedForWhereLivesHangOnIt(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) { s.Alerts[0].Facility = "lift-1" })
+	if body := g.get("/").Body.String(); !strings.Contains(body, `name="second" required`) {
+		t.Error("the page asks for one person to shelve an alert of a lift")
 	}
 }
 

@@ -63,6 +63,14 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusConflict, "already_acknowledged", "the alert is acknowledged already", "GET it to see by whom")
 	case errors.Is(err, alerts.ErrNoLatch):
 		return newProblem(http.StatusConflict, "not_latched", "the alert ends by itself when its condition is gone", "acknowledge it")
+	case errors.Is(err, alerts.ErrNotShelved):
+		return newProblem(http.StatusConflict, "not_shelved", "the alert is not shelved", "its shelf may have ended meanwhile")
+	case errors.Is(err, alerts.ErrNoReason):
+		return newProblem(http.StatusUnprocessableEntity, "reason_required", "it is not said why", "say it as reason")
+	case errors.Is(err, alerts.ErrShelfTime):
+		return newProblem(http.StatusUnprocessableEntity, "bad_shelf_time", "a shelf lasts from 1 minute to 24 hours", "give it as for, in seconds: 60 to 86400")
+	case errors.Is(err, alerts.ErrNoSecond):
+		return newProblem(http.StatusUnprocessableEntity, "second_required", "lives hang on it: two persons have to stand for it", "give the other person's name as second")
 	case errors.Is(err, pipeline.ErrStillActive):
 		return newProblem(http.StatusConflict, "still_active", "the condition is still there, or cannot be seen", "mend the fault first")
 	case errors.Is(err, tickets.ErrNotFound):

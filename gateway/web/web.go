@@ -44,6 +44,8 @@ type Desk interface {
 	Changed(s *pipeline.Snapshot) <-chan struct{}
 	Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error)
 	Reset(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)
+	Shelve(ctx context.Context, id alerts.ID, s alerts.Shelving) (alerts.Alert, error)
+	Unshelve(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)
 	MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (tickets.Ticket, error)
 	OpenTicket(ctx context.Context, r tickets.Request) (tickets.Ticket, error)
 }
@@ -114,6 +116,8 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /name", s.nameForm)
 	mux.HandleFunc("POST /alerts/{id}/ack", s.ackForm)
 	mux.HandleFunc("POST /alerts/{id}/reset", s.resetForm)
+	mux.HandleFunc("POST /alerts/{id}/shelve", s.shelveForm)
+	mux.HandleFunc("POST /alerts/{id}/unshelve", s.unshelveForm)
 	mux.HandleFunc("POST /tickets", s.openForm)
 	mux.HandleFunc("POST /tickets/{id}/{event}", s.moveForm)
 	mux.HandleFunc("GET /assets/{name}", s.assets.serve)
@@ -125,6 +129,8 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.api(s.getAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/ack", s.api(s.ackAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/reset", s.api(s.resetAlert))
+	mux.HandleFunc("POST /api/v1/alerts/{id}/shelve", s.api(s.shelveAlert))
+	mux.HandleFunc("POST /api/v1/alerts/{id}/unshelve", s.api(s.unshelveAlert))
 	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets))
 	mux.HandleFunc("GET /api/v1/tickets/{id}", s.api(s.getTicket))
 	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))

@@ -151,6 +151,7 @@ func TestAlertsAndTicketsAreCountedWithZeros(t *testing.T) {
 		{ID: 2, Severity: rules.Critical, Phase: rules.Clearing},
 		{ID: 3, Severity: rules.LifeSafety, Phase: rules.Normal},
 		{ID: 4, Severity: rules.Warning, Phase: rules.Active, Visibility: alerts.Suppressed, Cause: 1},
+		{ID: 5, Severity: rules.Warning, Phase: rules.Active, Shelf: alerts.Shelf{Until: 1}},
 	}
 	s.Tickets = []tickets.Ticket{
 		{ID: 1, Priority: tickets.Emergency, State: tickets.Working},
@@ -165,6 +166,9 @@ intact_alerts_active{severity="critical"} 2
 intact_alerts_active{severity="info"} 0
 intact_alerts_active{severity="life_safety"} 0
 intact_alerts_active{severity="warning"} 0
+# HELP intact_alerts_shelved Alerts that a person has shelved, whether their condition lasts or not; not counted in the others.
+# TYPE intact_alerts_shelved gauge
+intact_alerts_shelved 1
 # HELP intact_alerts_suppressed Alerts hidden behind the alert that causes them, or held back until a cause is known.
 # TYPE intact_alerts_suppressed gauge
 intact_alerts_suppressed 1
@@ -180,7 +184,7 @@ intact_sla_breaches_total{clock="arrive"} 3
 intact_sla_breaches_total{clock="finish"} 0
 intact_sla_breaches_total{clock="reply"} 0
 intact_sla_breaches_total{clock="respond"} 0
-`, "intact_alerts_active", "intact_alerts_suppressed", "intact_alerts_unacknowledged", "intact_sla_breaches_total")
+`, "intact_alerts_active", "intact_alerts_shelved", "intact_alerts_suppressed", "intact_alerts_unacknowledged", "intact_sla_breaches_total")
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)

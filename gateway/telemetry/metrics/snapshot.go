@@ -39,6 +39,7 @@ var (
 	alertsActive   = family("alerts_active", "Shown alerts whose condition lasts.", "severity")
 	alertsUnacked  = family("alerts_unacknowledged", "Shown alerts that nobody has acknowledged, whether their condition lasts or not.", "severity")
 	alertsHidden   = family("alerts_suppressed", "Alerts hidden behind the alert that causes them, or held back until a cause is known.")
+	alertsShelved  = family("alerts_shelved", "Alerts that a person has shelved, whether their condition lasts or not; not counted in the others.")
 	ticketsOpen    = family("tickets_open", "Open tickets.", "priority", "state")
 	breaches       = family("sla_breaches_total", "Ticket clocks that ran out before they were stopped, since the gateway started.", "clock")
 	samples        = family("samples_total", "Samples held against the rules since the gateway started.")
@@ -164,12 +165,17 @@ func collectPoints(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
 	gauge(ch, pointsHidden, float64(max(0, s.Site.Len()-MaxPoints)))
 }
 
-// collectAlerts counts what people are shown; hidden alerts are counted apart.
+// collectAlerts counts what people are shown; hidden and shelved alerts are
+// counted apart.
 func collectAlerts(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
 	active, unacked := make(map[rules.Severity]int), make(map[rules.Severity]int)
-	hidden := 0
+	hidden, shelved := 0, 0
 	for _, a := range s.Alerts {
-		if a.Visibility == alerts.Suppressed {
+		switch {
+		case a.Shelved():
+			shelved++
+			continue
+		case a.Visibility == alerts.Suppressed:
 			hidden++
 			continue
 		}
@@ -185,6 +191,7 @@ func collectAlerts(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
 		gauge(ch, alertsUnacked, float64(unacked[severity]), severity.String())
 	}
 	gauge(ch, alertsHidden, float64(hidden))
+	gauge(ch, alertsShelved, float64(shelved))
 }
 
 // collectTickets counts the open tickets, and the clocks that ran out.
