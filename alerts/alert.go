@@ -9,7 +9,7 @@
 // goroutine.
 //
 //	condition:  active ──► clearing ──► normal        (from the rules)
-//	ack:        unacknowledged ──ack──► acknowledged ──worse level──► unacknowledged
+//	ack:        unacknowledged ──ack──► acknowledged ──its time, worse level──► unacknowledged
 //	shown:      suppressed ◄──cause──► shown
 //	shelf:      none ──a person──► shelved ──its time, a person, worse──► none
 //
@@ -64,10 +64,12 @@ type Alert struct {
 	Raised  gateway.Instant `json:"raised"`  // when hold had passed
 	Cleared gateway.Instant `json:"cleared"` // first good sample before it returned; zero until then
 
-	Acked   bool            `json:"acked"`
-	AckedBy string          `json:"acked_by,omitempty"`
-	AckedAt gateway.Instant `json:"acked_at"`
-	AckNote string          `json:"ack_note,omitempty"`
+	Acked    bool            `json:"acked"`
+	AckedBy  string          `json:"acked_by,omitempty"`
+	AckedAt  gateway.Instant `json:"acked_at"`
+	AckNote  string          `json:"ack_note,omitempty"`
+	AckVia   string          `json:"ack_via,omitempty"` // the channel by which it was acknowledged
+	AckUntil gateway.Instant `json:"ack_until"`         // when it comes back if it is still active; zero for never
 
 	Shelf Shelf `json:"shelf,omitzero"`
 	Told  bool  `json:"told"` // people were told that it is active
@@ -86,6 +88,7 @@ func (a Alert) Next(c rules.Change) (Alert, EventKind) {
 	if c.To == rules.Normal {
 		a.Stale = false
 		a.Cleared = c.Since
+		a.AckUntil = 0
 		a.Value, a.Limit = c.Value, c.Limit
 		return a, Returned
 	}
@@ -95,7 +98,7 @@ func (a Alert) Next(c rules.Change) (Alert, EventKind) {
 	case a.Severity != before.Severity:
 		a.Value, a.Limit = c.Value, c.Limit
 		if a.Severity > before.Severity {
-			a.Acked, a.AckedBy, a.AckedAt, a.AckNote = false, "", 0, ""
+			a.unacknowledge()
 		}
 		return a, LevelChanged
 	case a.Stale && !before.Stale:
@@ -205,10 +208,11 @@ const (
 	Shelved    // a person has put it aside: nobody is told of it for a while
 	Unshelved  // that is over: what is still active speaks for itself
 	Postponed  // its times are others: the clock was set
+	Realarmed  // still active when its acknowledgement ran out: it is unacknowledged again
 )
 
 var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset",
-	"shelved", "unshelved", "postponed"}
+	"shelved", "unshelved", "postponed", "realarmed"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {

@@ -31,10 +31,9 @@ const (
 	patience    = time.Minute
 )
 
-// What Ack and Reset refuse.
+// What people are refused.
 var (
 	ErrNotFound = errors.New("no open alert has this number")
-	ErrAcked    = errors.New("the alert is acknowledged already")
 	ErrNoName   = errors.New("a name is needed: who acts?")
 	ErrNoLatch  = errors.New("the alert ends by itself when its condition is gone")
 )
@@ -62,10 +61,11 @@ var (
 // an alert if and only if they have heard that it is active.
 type Book struct {
 	site      *gateway.Site
+	o         Options
 	instances []rules.Instance
 	open      map[string]*entry // by key
 	held      map[string]*entry // of them, those held back until they are due
-	shelved   map[string]*entry // of them, those a person has shelved
+	timed     map[string]*entry // of them, those whose shelf or acknowledgement runs out
 	pending   map[string]bool   // keys of comm_loss instances whose hold runs
 	last      ID
 	begun     bool // time has passed since the start
@@ -109,18 +109,17 @@ func (b *Book) release(e *entry, now gateway.Instant) {
 // NewBook continues with the alerts that were open, numbering new ones from
 // last+1. What was held back is held back once more: the facilities that a line
 // has just returned to need their time, whenever the gateway was started.
-func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID) *Book {
+func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID, o Options) *Book {
 	b := &Book{
-		site: site, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
-		shelved: make(map[string]*entry), pending: make(map[string]bool), last: last,
+		site: site, o: o, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
+		timed: make(map[string]*entry), pending: make(map[string]bool), last: last,
 	}
 	for _, a := range open {
 		a.Children = 0 // counted below: no event tells of each child that comes and goes
 		e := &entry{Alert: a}
 		b.open[a.Key] = e
-		if e.Shelved() {
-			b.shelved[a.Key] = e
-		}
+		b.resumeAck(e)
+		b.watch(e)
 		b.last = max(b.last, a.ID)
 	}
 	for _, e := range b.open {
@@ -187,6 +186,7 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 	}
 	next, kind := e.Next(c)
 	e.Alert = next
+	b.watch(e)
 	if kind == 0 {
 		return dst
 	}
@@ -207,7 +207,7 @@ func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gatewa
 	case kind == Returned || kind == Withdrawn: // who was told that it is active hears of its end
 	case e.Shelved() || kind == Superseded: // of that one's end people heard when it returned
 		quiet = true
-	case kind == Raised || kind == Revealed || kind == Unshelved:
+	case kind == Raised || kind == Revealed || kind == Unshelved || kind == Realarmed:
 		quiet = e.Visibility != Shown || e.Phase == rules.Normal
 		e.Told = e.Told || !quiet
 	}
@@ -238,9 +238,7 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change, shelf Shel
 		e.Point, e.Unit = p.ID(), p.Unit
 	}
 	b.open[in.Key] = e
-	if e.Shelved() {
-		b.shelved[in.Key] = e
-	}
+	b.watch(e)
 	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 || b.cause(&e.Alert) != nil {
 		return b.holdBack(dst, e, c.At)
 	}
@@ -375,27 +373,7 @@ func (b *Book) close(dst []Event, e *entry, kind EventKind, now gateway.Instant)
 func (b *Book) forget(e *entry) {
 	delete(b.open, e.Key)
 	delete(b.held, e.Key)
-	delete(b.shelved, e.Key)
-}
-
-// Ack acknowledges the open alert id in the name of by. An alert that has
-// returned leaves the book with it, unless it is shelved.
-func (b *Book) Ack(dst []Event, id ID, by, note string, now gateway.Instant) ([]Event, error) {
-	e := b.byID(id)
-	switch {
-	case e == nil:
-		return dst, fmt.Errorf("alert %d: %w", id, ErrNotFound)
-	case by == "":
-		return dst, fmt.Errorf("alert %d: %w", id, ErrNoName)
-	case e.Acked:
-		return dst, fmt.Errorf("alert %d: %w by %s", id, ErrAcked, e.AckedBy)
-	}
-	e.Acked, e.AckedBy, e.AckedAt, e.AckNote = true, by, now, note
-	if e.over() {
-		e.Closed = now
-		b.forget(e)
-	}
-	return b.note(dst, e, Acknowledged, by, now), nil
+	delete(b.timed, e.Key)
 }
 
 // Latched returns the rule instance of the open alert id, whose latch a person
@@ -428,13 +406,13 @@ func (b *Book) Reset(dst []Event, id ID, by string, to rules.Phase, now gateway.
 	return b.note(dst, e, Reset, by, now)
 }
 
-// Advance shows the alerts that were held back, or shelved, for long enough.
+// Advance shows the alerts that were held back for long enough, and ends shelves
+// and acknowledgements whose time is over.
 func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	if at, ok := b.Next(); !ok || at > now {
 		return dst
 	}
-	b.begun = true
-	dst = b.endShelves(dst, now)
+	dst = b.endTimes(dst, now)
 	for _, e := range inOrder(b.held) {
 		switch {
 		case e.due.IsZero():
@@ -455,21 +433,21 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
-// Skip puts off by d, until now, what is held back, and the end of what is
-// shelved: the clock was set forward, and no time has passed.
+// Skip puts off by d, until now, what is held back, and the end of shelves and
+// acknowledgements: the clock was set forward, and no time has passed.
 func (b *Book) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
 	for _, e := range b.held {
 		if !e.since.IsZero() {
 			e.since, e.due = e.since.Add(d), e.due.Add(d)
 		}
 	}
-	return b.postponeShelves(dst, now, d)
+	return b.postponeTimes(dst, now, d)
 }
 
 // Next returns when the next alert that is held back falls due, or the next
-// shelf ends. After a start the shelves are looked at at once.
+// shelf or acknowledgement runs out. After a start they are looked at at once.
 func (b *Book) Next() (at gateway.Instant, ok bool) {
-	if !b.begun && len(b.shelved) > 0 {
+	if !b.begun && len(b.timed) > 0 {
 		return 0, true
 	}
 	for _, e := range b.held {
@@ -477,9 +455,9 @@ func (b *Book) Next() (at gateway.Instant, ok bool) {
 			at, ok = e.due, true
 		}
 	}
-	for _, e := range b.shelved {
-		if !ok || e.Shelf.Until < at {
-			at, ok = e.Shelf.Until, true
+	for _, e := range b.timed {
+		if end := e.runsOut(); !ok || end < at {
+			at, ok = end, true
 		}
 	}
 	return at, ok

@@ -54,7 +54,7 @@ func newDesk(t *testing.T) *desk {
 		{Key: "lift-1/hot", Facility: "lift-1", Rule: &rules.Rule{ID: "hot", Family: "hot", Severity: rules.Critical, Impairs: true}},
 		{Key: "lift-1/note", Facility: "lift-1", Rule: &rules.Rule{ID: "note", Severity: rules.Info}},
 	}}
-	d.book = alerts.NewBook(site, d.rules, nil, 0)
+	d.book = alerts.NewBook(site, d.rules, nil, 0, alerts.Options{})
 	return d
 }
 
@@ -98,7 +98,7 @@ func TestRaisedAcknowledgedReturned(t *testing.T) {
 	if a.ISA() != "B" || a.Started != 1500 || a.Raised != 2000 || a.Value != 91 || a.Limit != 90 || a.Point != "lift-1/temp" || a.Unit != "degC" {
 		t.Errorf("raised as %+v, ISA %s", a, a.ISA())
 	}
-	acked, err := d.book.Ack(nil, 1, "王强", "on my way", 3000)
+	acked, err := d.book.Ack(nil, 1, alerts.Acknowledgement{By: "王强", Note: "on my way"}, 3000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestReturnedBeforeAnybodySawItStaysOpenUntilAcknowledged(t *testing.T) {
 	if a := d.book.Open()[0]; a.ISA() != "D" || a.ShownAs() != "returned" {
 		t.Errorf("it is %s, %s", a.ISA(), a.ShownAs())
 	}
-	got, err := d.book.Ack(nil, 1, "li", "", 3000)
+	got, err := d.book.Ack(nil, 1, alerts.Acknowledgement{By: "li"}, 3000)
 	if err != nil || got[0].Alert.Closed != 3000 || len(d.book.Open()) != 0 {
 		t.Errorf("acknowledged: %v, %v, still open %d", got, err, len(d.book.Open()))
 	}
@@ -144,12 +144,12 @@ func TestAWorseLevelMustBeAcknowledgedAgain(t *testing.T) {
 	d := newDesk(t)
 	level := func(s rules.Severity) func(*rules.Change) { return func(c *rules.Change) { c.Severity = s } }
 	d.change(lift1Hot, rules.Active, 1, level(rules.Warning))
-	d.book.Ack(nil, 1, "li", "", 2000)
+	d.book.Ack(nil, 1, alerts.Acknowledgement{By: "li"}, 2000)
 	d.want(d.change(lift1Hot, rules.Active, 3, level(rules.Critical)), "level lift-1#1")
 	if d.book.Open()[0].Acked {
 		t.Error("the acknowledgement of a warning holds for a critical alarm")
 	}
-	d.book.Ack(nil, 1, "li", "", 4000)
+	d.book.Ack(nil, 1, alerts.Acknowledgement{By: "li"}, 4000)
 	d.want(d.change(lift1Hot, rules.Active, 5, level(rules.Warning)), "level lift-1#1")
 	if !d.book.Open()[0].Acked {
 		t.Error("stepping down took the acknowledgement away")
@@ -250,7 +250,7 @@ func TestARestartGoesOnWithTheSameAlerts(t *testing.T) {
 	d.change(lift1Loss, rules.Active, 2)
 	d.change(lift1Hot, rules.Active, 3)
 	before := d.book.Open()
-	d.book = alerts.NewBook(d.site, d.rules, before, 3)
+	d.book = alerts.NewBook(d.site, d.rules, before, 3, alerts.Options{})
 	if diff := cmp.Diff(before, d.book.Open(), cmpopts.EquateNaNs()); diff != "" {
 		t.Errorf("after the restart (-before +after):\n%s", diff)
 	}
@@ -264,7 +264,7 @@ func TestARestartGoesOnWithTheSameAlerts(t *testing.T) {
 func TestAnAlertHeldBackWhenTheGatewayDiedIsAnnouncedAfterIt(t *testing.T) {
 	d := newDesk(t)
 	d.change(lift1Loss, rules.Active, 1)
-	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 1)
+	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 1, alerts.Options{})
 	d.want(d.advance(500))
 	d.want(d.advance(529))
 	d.want(d.advance(530), "raised lift-1#1")
@@ -274,7 +274,7 @@ func TestAlertsOfRulesThatAreGoneAreWithdrawn(t *testing.T) {
 	d := newDesk(t)
 	d.change(lift1Hot, rules.Active, 1)
 	d.change(lineLoss, rules.Active, 1)
-	d.book = alerts.NewBook(d.site, d.rules[:2], d.book.Open(), 2)
+	d.book = alerts.NewBook(d.site, d.rules[:2], d.book.Open(), 2, alerts.Options{})
 	got := d.book.Withdraw(nil, 9000)
 	d.want(got, "withdrawn lift-1#1")
 	if a := got[0].Alert; a.Phase != rules.Normal || a.Closed != 9000 {
@@ -289,21 +289,21 @@ func TestAnAlertWhoseRuleBeginsAnewIsWithdrawnAtTheStart(t *testing.T) {
 	hot := *anew[lift1Hot].Rule
 	hot.Restart = rules.Anew
 	anew[lift1Hot].Rule = &hot
-	d.book = alerts.NewBook(d.site, anew, d.book.Open(), 1)
+	d.book = alerts.NewBook(d.site, anew, d.book.Open(), 1, alerts.Options{})
 	d.want(d.book.Withdraw(nil, 9000), "withdrawn lift-1#1")
 }
 
 func TestAckRefuses(t *testing.T) {
 	d := newDesk(t)
 	d.change(lift1Hot, rules.Active, 1)
-	if _, err := d.book.Ack(nil, 7, "li", "", 2); !errors.Is(err, alerts.ErrNotFound) {
+	if _, err := d.book.Ack(nil, 7, alerts.Acknowledgement{By: "li"}, 2); !errors.Is(err, alerts.ErrNotFound) {
 		t.Errorf("an alert that does not exist: %v", err)
 	}
-	if _, err := d.book.Ack(nil, 1, "", "", 2); !errors.Is(err, alerts.ErrNoName) {
+	if _, err := d.book.Ack(nil, 1, alerts.Acknowledgement{By: ""}, 2); !errors.Is(err, alerts.ErrNoName) {
 		t.Errorf("without a name: %v", err)
 	}
-	d.book.Ack(nil, 1, "li", "", 2)
-	if _, err := d.book.Ack(nil, 1, "wang", "", 3); !errors.Is(err, alerts.ErrAcked) {
+	d.book.Ack(nil, 1, alerts.Acknowledgement{By: "li"}, 2)
+	if _, err := d.book.Ack(nil, 1, alerts.Acknowledgement{By: "wang"}, 3); !errors.Is(err, alerts.ErrAcked) {
 		t.Errorf("twice: %v", err)
 	}
 }

@@ -57,7 +57,7 @@ func TestChildrenAreCountedAfreshAfterARestart(t *testing.T) {
 	log := d.change(lineLoss, rules.Active, 1)
 	log = append(log, d.change(lift1Loss, rules.Active, 2)...)
 	log = append(log, d.change(lift2Loss, rules.Active, 2)...)
-	d.book = alerts.NewBook(d.site, d.rules, stored(log), 3)
+	d.book = alerts.NewBook(d.site, d.rules, stored(log), 3, alerts.Options{})
 	if n := d.book.Open()[0].Children; n != 2 {
 		t.Errorf("the line has %d children after the restart, want 2", n)
 	}
@@ -73,7 +73,7 @@ func TestARestartWhileFacilitiesComeBackGivesThemTheirTime(t *testing.T) {
 	log = append(log, d.change(lift1Loss, rules.Active, 2)...)
 	log = append(log, d.change(lift2Loss, rules.Active, 2)...)
 	log = append(log, d.change(lineLoss, rules.Normal, 100)...)
-	d.book = alerts.NewBook(d.site, d.rules, stored(log), 3)
+	d.book = alerts.NewBook(d.site, d.rules, stored(log), 3, alerts.Options{})
 	d.want(d.advance(110))
 	d.want(d.change(lift2Loss, rules.Normal, 120), "returned lift-2#3")
 	d.want(d.advance(139))
@@ -96,7 +96,7 @@ func TestAFacilityBehindTwoDeadLinesStaysHiddenWhenOneComesBack(t *testing.T) {
 		{Key: "lift-1/comm_loss/link", Facility: "lift-1", Rule: loss},
 		{Key: "bus-b2/comm_loss/link", Facility: "bus-b2", Rule: loss},
 	}
-	d.book = alerts.NewBook(site, d.rules, nil, 0)
+	d.book = alerts.NewBook(site, d.rules, nil, 0, alerts.Options{})
 	d.change(0, rules.Active, 1)
 	d.change(2, rules.Active, 1)
 	d.change(1, rules.Active, 2)
@@ -130,7 +130,7 @@ func newTwoSourceDesk(t *testing.T) *desk {
 		{Key: "lift-1/comm_loss/link", Facility: "lift-1", Rule: loss},
 		{Key: "lift-1/comm_loss/link.2", Facility: "lift-1", Rule: loss},
 	}
-	d.book = alerts.NewBook(site, d.rules, nil, 0)
+	d.book = alerts.NewBook(site, d.rules, nil, 0, alerts.Options{})
 	return d
 }
 
@@ -165,7 +165,7 @@ func TestARestartFindsTheLineOfASource(t *testing.T) {
 	d := newTwoSourceDesk(t)
 	log := d.change(line1, rules.Active, 1, onPoint(0))
 	log = append(log, d.change(source2, rules.Active, 2, onPoint(3))...)
-	d.book = alerts.NewBook(d.site, d.rules, stored(log), 2)
+	d.book = alerts.NewBook(d.site, d.rules, stored(log), 2, alerts.Options{})
 	d.want(d.advance(10))
 	d.want(d.advance(40), "raised lift-1#2")
 }
@@ -186,7 +186,7 @@ func TestAHundredFacilitiesOnADeadLineAreOneAnnouncement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.book = alerts.NewBook(site, d.rules, nil, 0)
+	d.book = alerts.NewBook(site, d.rules, nil, 0, alerts.Options{})
 	announced, revealed := 0, 0
 	count := func(events []alerts.Event) {
 		for _, e := range events {

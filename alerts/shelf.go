@@ -93,7 +93,7 @@ func (b *Book) Shelve(dst []Event, id ID, s Shelving, now gateway.Instant) ([]Ev
 		return dst, fmt.Errorf("alert %d: %w", id, err)
 	}
 	e.Shelf = Shelf{Since: now, Until: now.Add(s.For), By: s.By, Second: s.Second, Reason: s.Reason, Severity: e.Severity}
-	b.shelved[e.Key] = e
+	b.watch(e)
 	by := s.By
 	if s.Second != "" {
 		by += ", " + s.Second
@@ -119,37 +119,10 @@ func (b *Book) Unshelve(dst []Event, id ID, by string, now gateway.Instant) ([]E
 // returned and waits for nobody leaves the book.
 func (b *Book) unshelve(dst []Event, e *entry, by string, now gateway.Instant) []Event {
 	e.Shelf = Shelf{}
-	delete(b.shelved, e.Key)
+	b.watch(e)
 	if e.over() {
 		e.Closed = now
 		b.forget(e)
 	}
 	return b.note(dst, e, Unshelved, by, now)
-}
-
-// endShelves ends the shelves whose time is over. One that begins in the future
-// was made by a clock that was ahead: it begins now, or it would last for longer
-// than anybody has granted.
-func (b *Book) endShelves(dst []Event, now gateway.Instant) []Event {
-	for _, e := range inOrder(b.shelved) {
-		granted := e.Shelf.Until.Sub(e.Shelf.Since)
-		switch {
-		case e.Shelf.Until <= now:
-			dst = b.unshelve(dst, e, "", now)
-		case e.Shelf.Since > now:
-			e.Shelf.Since, e.Shelf.Until = now, now.Add(granted)
-			dst = b.note(dst, e, Postponed, "", now)
-		}
-	}
-	return dst
-}
-
-// postponeShelves puts the end of every shelf off by d, which nobody has lived
-// through.
-func (b *Book) postponeShelves(dst []Event, now gateway.Instant, d time.Duration) []Event {
-	for _, e := range inOrder(b.shelved) {
-		e.Shelf.Since, e.Shelf.Until = e.Shelf.Since.Add(d), e.Shelf.Until.Add(d)
-		dst = b.note(dst, e, Postponed, "", now)
-	}
-	return dst
 }

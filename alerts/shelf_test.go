@@ -68,14 +68,14 @@ func TestShelf(t *testing.T) {
 		}
 		ack = func(d *desk, s int) []alerts.Event {
 			open := d.book.Open()
-			events, err := d.book.Ack(nil, open[len(open)-1].ID, "zhao", "", gateway.Instant(s*1000))
+			events, err := d.book.Ack(nil, open[len(open)-1].ID, alerts.Acknowledgement{By: "zhao"}, gateway.Instant(s*1000))
 			if err != nil {
 				d.t.Error(err)
 			}
 			return events
 		}
 		restart = func(d *desk, _ int) []alerts.Event {
-			d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 0)
+			d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 0, alerts.Options{})
 			return nil
 		}
 	)
@@ -141,7 +141,7 @@ func TestAShelfOfAClockThatWasAheadLastsNoLongerThanWasGranted(t *testing.T) {
 	d := newDesk(t)
 	d.change(lift1Hot, rules.Active, 1_000_001)
 	d.shelve(1, 1_000_002)
-	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 1)
+	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 1, alerts.Options{})
 	if at, ok := d.book.Next(); !ok || at != 0 {
 		t.Errorf("after the start the shelf is looked at %v, %v", at, ok)
 	}
@@ -159,7 +159,7 @@ func TestAShelvedAlertBehindItsLineIsTheLinesConsequenceUntilItReturns(t *testin
 	if line := d.book.Open()[0]; line.Children != 0 {
 		t.Errorf("the line hides %d alerts that have returned", line.Children)
 	}
-	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 2)
+	d.book = alerts.NewBook(d.site, d.rules, d.book.Open(), 2, alerts.Options{})
 	d.wantHeard(d.change(lineLoss, rules.Normal, 5), "returned bus-b1#1")
 	d.wantHeard(d.advance(600))
 	d.wantHeard(d.advance(3603))

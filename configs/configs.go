@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/configs/yaml"
@@ -42,6 +43,7 @@ type Config struct {
 	Packs    []rules.Pack
 	Settings rules.Settings
 	Notify   notify.Config
+	Alerts   alerts.Options
 	Tickets  tickets.Options
 	Influx   *influx.Config // nil for none
 	// Instances is how many rules are at work, counted once for each facility.

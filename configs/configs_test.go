@@ -180,6 +180,8 @@ func TestMistakesOfASite(t *testing.T) {
 			`site.yaml:3:61: password_file: file /nowhere/mq cannot be read: no such file or directory (check its name and that the gateway's user may read it)`},
 		{"a route for a building that does not exist", head + "facilities:\n  - {id: m, profile: eastron-sdm630, bus: plc, unit: 1, building: East}\nnotify:\n  receivers: [{id: desk, webhook: {url: \"http://h/\"}}]\n  routes: [{to: desk, buildings: [Esat]}]\n",
 			`site.yaml:9:35: no facility is in building "Esat" (did you mean "East"? known: East)`},
+		{"an acknowledgement that is over before anybody can act", head + "alerts: {ack_for: {critical: 1s}}\nfacilities: [" + meter + "]\n",
+			`site.yaml:5:30: critical: an acknowledgement that holds for 1s helps nobody (1min or more, such as 4h; leave it out for no limit)`},
 		{"everybody may reach it", head + "http: {listen: \":8080\"}\nfacilities: [" + meter + "]\n",
 			`site.yaml:5:16: listen: :8080 can be reached by others, and there is no login (listen on 127.0.0.1 behind a reverse proxy with a login, or say open: true)`},
 		{"the clock of the machine", "site: {id: s, timezone: Local}\nbuses: {plc: {tcp: \"h:502\"}}\nfacilities: [" + meter + "]\n",

@@ -89,6 +89,7 @@ func (l *loader) load(src []byte) *Config {
 	s.Site.Validate(l.at("site"))
 	s.HTTP.Validate(l.at("http"))
 	s.Notify.Validate(l.at("notify"))
+	s.Alerts.Validate(l.at("alerts"))
 	s.Tickets.Validate(l.at("tickets"))
 	if s.Influx != nil {
 		s.Influx.Validate(l.at("influx"))
@@ -105,7 +106,7 @@ func (l *loader) load(src []byte) *Config {
 	l.checkTogether(&s, parts)
 	c := &Config{
 		HTTP: s.HTTP, Devices: l.devices, Profiles: l.known(),
-		Notify: s.Notify, Tickets: s.Tickets, Influx: s.Influx, rules: s.Rules,
+		Alerts: s.Alerts, Notify: s.Notify, Tickets: s.Tickets, Influx: s.Influx, rules: s.Rules,
 	}
 	c.HTTP.Listen = cmp.Or(c.HTTP.Listen, "127.0.0.1:8080")
 	for _, p := range parts {

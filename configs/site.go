@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // small boxes come without the world's clocks
 
+	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/configs/yaml"
@@ -24,6 +25,7 @@ type Site struct {
 	Part     `yaml:",inline"`
 	Profiles []string        `yaml:"profiles"` // files of own profiles, as patterns relative to the site file
 	Rules    Rules           `yaml:"rules"`
+	Alerts   alerts.Options  `yaml:"alerts"`
 	Notify   notify.Config   `yaml:"notify"`
 	Tickets  tickets.Options `yaml:"tickets"`
 	Influx   *influx.Config  `yaml:"influx"`

@@ -89,6 +89,7 @@ func TestWhoIsTold(t *testing.T) {
 		{"returned while hidden: nobody heard of it", nil, event(alerts.Returned, hidden), ""},
 		{"revealed is the first they hear", nil, event(alerts.Revealed), "desk:raised boss:raised"},
 		{"a shelf that ends is the first they hear", nil, event(alerts.Unshelved), "desk:raised boss:raised"},
+		{"what comes back after it was acknowledged", nil, event(alerts.Realarmed), "desk:raised boss:raised"},
 		{"what is quiet", nil, alerts.Event{Kind: alerts.Raised, At: at(9, 12, 0), Quiet: true, Alert: low()}, ""},
 		{"shelved", nil, event(alerts.Shelved), ""},
 		{"stale", nil, event(alerts.WentStale), ""},

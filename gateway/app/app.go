@@ -116,7 +116,7 @@ func (a *App) buildPipeline() error {
 	a.pipeline = pipeline.New(pipeline.Parts{
 		Site:   c.Site,
 		Engine: engine,
-		Book:   alerts.NewBook(c.Site, engine.Instances(), open, state.LastAlert),
+		Book:   alerts.NewBook(c.Site, engine.Instances(), open, state.LastAlert, c.Alerts),
 		Desk:   tickets.NewDesk(c.Site, state.Tickets, state.LastTicket, state.Numbers, c.Tickets),
 		Meter:  meter,
 		Router: notify.NewRouter(c.Notify, c.Site),

@@ -36,7 +36,7 @@ var allowed = map[string]struct {
 	"gateway/telemetry/influx":  {[]string{"gateway"}, "an output sees samples only"},
 	"gateway/telemetry/metrics": {[]string{"gateway", "rules", "drivers", "alerts", "alerts/notify", "alerts/tickets", "gateway/intact", "gateway/pipeline", "gateway/telemetry/influx"}, "metrics read what others count"},
 	"gateway/web":               {[]string{"gateway", "rules", "alerts", "alerts/tickets", "gateway/intact", "gateway/pipeline", "gateway/report", "gateway/store"}, "pages read the snapshot and send commands"},
-	"configs":                   {[]string{"gateway", "gateway/formula", "drivers", "rules", "rules/ruletest", "alerts/tickets", "alerts/notify", "gateway/telemetry/influx", "configs/yaml"}, "configs knows every part's configuration and no running part"},
+	"configs":                   {[]string{"gateway", "gateway/formula", "drivers", "rules", "rules/ruletest", "alerts", "alerts/tickets", "alerts/notify", "gateway/telemetry/influx", "configs/yaml"}, "configs knows every part's configuration and no running part"},
 	"configs/yaml":              {[]string{"gateway"}, "decoding knows positions, not meaning"},
 	"simulators/plant":          {[]string{"gateway"}, "physics knows no wire"},
 	"simulators/modbus":         {[]string{"gateway", "drivers", "simulators/plant"}, "the simulator reads profiles as data and never uses the driver's codec"},

@@ -164,7 +164,7 @@ func benchChain(b *testing.B, address string, qos int, export func(*gateway.Site
 	now := gateway.InstantOf(time.Now())
 	meter, _ := intact.NewMeter(c.Site, nil, nil, 0, now)
 	p := pipeline.New(pipeline.Parts{
-		Site: c.Site, Engine: engine, Book: alerts.NewBook(c.Site, engine.Instances(), nil, 0),
+		Site: c.Site, Engine: engine, Book: alerts.NewBook(c.Site, engine.Instances(), nil, 0, alerts.Options{}),
 		Desk: tickets.NewDesk(c.Site, nil, 0, nil, c.Tickets), Meter: meter, Router: notify.NewRouter(c.Notify, c.Site), Store: db,
 	}, pipeline.Options{Export: func(s []gateway.Sample) { export(c.Site, s) }})
 	bindings, err := drivers.Bind(c.Site, c.Devices, c.Profiles)

@@ -71,6 +71,9 @@ func (m *memory) kinds(f gateway.FacilityID) (kinds []string) {
 	return kinds
 }
 
+// alertOptions let an acknowledgement of a tripped pump hold for an hour.
+var alertOptions = alerts.Options{AckFor: alerts.AckFor{Critical: time.Hour}}
+
 type building struct {
 	t     *testing.T
 	store *memory
@@ -153,7 +156,7 @@ func start(t *testing.T, site *gateway.Site, former *building) *building {
 	meter, began := intact.NewMeter(site, left.Past, left.Alerts, left.Heartbeat, now)
 	b := &building{t: t, store: &memory{}}
 	b.p = pipeline.New(pipeline.Parts{
-		Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), left.Alerts, left.LastAlert),
+		Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), left.Alerts, left.LastAlert, alertOptions),
 		Desk: tickets.NewDesk(site, left.Tickets, 0, nil, tickets.Options{}), Meter: meter,
 		Router: notify.NewRouter(notify.Config{Receivers: []notify.Receiver{{ID: "desk"}}}, site), Store: b.store,
 	}, pipeline.Options{Gateway: "lakeside", Began: began})

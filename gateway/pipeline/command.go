@@ -72,11 +72,11 @@ func (p *Pipeline) Settle(ctx context.Context) error {
 	return err
 }
 
-// Ack acknowledges the open alert id in the name of by. It returns the alert as
-// it is then; the errors are those of alerts.Book.Ack, or of the store.
-func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
+// Ack acknowledges the open alert id as k says. It returns the alert as it is
+// then; the errors are those of alerts.Book.Ack, or of the store.
+func (p *Pipeline) Ack(ctx context.Context, id alerts.ID, k alerts.Acknowledgement) (alerts.Alert, error) {
 	return p.onAlert(ctx, func(dst []alerts.Event, now gateway.Instant) ([]alerts.Event, error) {
-		return p.parts.Book.Ack(dst, id, by, note, now)
+		return p.parts.Book.Ack(dst, id, k, now)
 	})
 }
 

@@ -60,7 +60,7 @@ func withLift(t *testing.T, f func(p *pipeline.Pipeline, send func(bypass, test,
 		meter, began := intact.NewMeter(site, nil, nil, 0, gateway.InstantOf(time.Now()))
 		var exported []gateway.Sample
 		p := pipeline.New(pipeline.Parts{
-			Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), nil, 0),
+			Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), nil, 0, alerts.Options{}),
 			Desk: tickets.NewDesk(site, nil, 0, nil, tickets.Options{}), Meter: meter,
 			Router: notify.NewRouter(notify.Config{}, site), Store: &memory{},
 		}, pipeline.Options{Began: began, Export: func(s []gateway.Sample) { exported = append(exported, s...) }})

@@ -89,14 +89,14 @@ func TestACommandIsAnsweredAfterItsCommit(t *testing.T) {
 		b.healthy(2 * time.Second)
 		b.send(map[gateway.PointRef]float64{pumpFault: 1})
 		time.Sleep(3 * time.Second)
-		a, err := b.p.Ack(b.t.Context(), 1, "王强", "")
+		a, err := b.p.Ack(b.t.Context(), 1, alerts.Acknowledgement{By: "王强"})
 		if err != nil || !a.Acked {
 			t.Fatalf("acknowledged: %+v, %v", a, err)
 		}
 		if kinds := b.store.kinds("pump-1"); kinds[len(kinds)-1] != "alert.acknowledged" {
 			t.Errorf("answered with %v on disk", kinds)
 		}
-		if _, err := b.p.Ack(b.t.Context(), 1, "王强", ""); !errors.Is(err, alerts.ErrAcked) {
+		if _, err := b.p.Ack(b.t.Context(), 1, alerts.Acknowledgement{By: "王强"}); !errors.Is(err, alerts.ErrAcked) {
 			t.Errorf("a second time: %v", err)
 		}
 		if _, err := b.p.MoveTicket(b.t.Context(), 1, tickets.Move{Event: "verify", By: "x"}); !errors.Is(err, tickets.ErrNotAllowed) {
@@ -188,7 +188,7 @@ func TestADeadDiskStopsNeitherAlarmsNorPeople(t *testing.T) {
 		if due, _, _ := b.p.Outbox().Due(b.t.Context(), "desk", gateway.InstantOf(time.Now()), 10); len(due) != 1 {
 			t.Errorf("%d notices to be sent from memory", len(due))
 		}
-		if _, err := b.p.Ack(b.t.Context(), 1, "li", ""); !errors.Is(err, pipeline.ErrNotWritten) {
+		if _, err := b.p.Ack(b.t.Context(), 1, alerts.Acknowledgement{By: "li"}); !errors.Is(err, pipeline.ErrNotWritten) {
 			t.Errorf("an acknowledgement that is not on disk is answered with %v", err)
 		}
 		b.store.mu.Lock()
@@ -212,7 +212,7 @@ func TestACommandAfterTheEndIsRefused(t *testing.T) {
 		if err := b.p.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.p.Ack(t.Context(), 1, "li", ""); !errors.Is(err, pipeline.ErrStopped) {
+		if _, err := b.p.Ack(t.Context(), 1, alerts.Acknowledgement{By: "li"}); !errors.Is(err, pipeline.ErrStopped) {
 			t.Errorf("answered with %v", err)
 		}
 	})

@@ -22,6 +22,7 @@ var alertTable = table[alerts.Alert]{"alert", func(a *alerts.Alert) []column {
 		{"point", &a.Point}, {"unit", &a.Unit}, {"value", measured{&a.Value}}, {"limit", measured{&a.Limit}},
 		{"started", &a.Started}, {"raised", &a.Raised}, {"cleared", &a.Cleared},
 		{"acked", &a.Acked}, {"acked_by", &a.AckedBy}, {"acked_at", &a.AckedAt}, {"ack_note", &a.AckNote},
+		{"ack_via", &a.AckVia}, {"ack_until", &a.AckUntil},
 		{"shelf_since", &a.Shelf.Since}, {"shelf_until", &a.Shelf.Until}, {"shelf_by", &a.Shelf.By}, {"shelf_second", &a.Shelf.Second},
 		{"shelf_reason", &a.Shelf.Reason}, {"shelf_severity", named{&a.Shelf.Severity}}, {"told", &a.Told},
 		{"visibility", &a.Visibility}, {"cause", &a.Cause}, {"children", &a.Children}, {"closed", &a.Closed},

@@ -27,6 +27,8 @@ type alertJSON struct {
 	AckedBy    string             `json:"acked_by,omitempty"`
 	AckedAt    *time.Time         `json:"acked_at"`
 	AckNote    string             `json:"ack_note,omitempty"`
+	AckVia     string             `json:"ack_via,omitempty"` // page or api
+	AckUntil   *time.Time         `json:"ack_until"`         // when it comes back if it is still active
 	ShownAs    string             `json:"shown_as"`
 	ISA        string             `json:"isa"`
 	Point      gateway.PointID    `json:"point,omitempty"`
@@ -72,6 +74,7 @@ func viewAlert(snap *pipeline.Snapshot, a alerts.Alert) alertJSON {
 		ID: a.ID, Facility: a.Facility, Rule: a.Rule, Title: a.Title, Severity: a.Severity.String(),
 		Condition: condition(a), Stale: a.Stale, Latch: a.Latch,
 		Acked: a.Acked, AckedBy: a.AckedBy, AckedAt: when(a.AckedAt, loc), AckNote: a.AckNote,
+		AckVia: a.AckVia, AckUntil: when(a.AckUntil, loc),
 		ShownAs: a.ShownAs(), ISA: a.ISA(),
 		Point: a.Point, Value: number(a.Value), Limit: number(a.Limit), Unit: a.Unit,
 		Started: when(a.Started, loc), Raised: when(a.Raised, loc), Cleared: when(a.Cleared, loc), Closed: when(a.Closed, loc),
@@ -175,7 +178,11 @@ type actJSON struct {
 }
 
 // ackAlert answers with the alert as it is once the acknowledgement is on disk.
-func (s *server) ackAlert(r *http.Request) (any, error) { return s.actOn(r, s.acknowledge) }
+func (s *server) ackAlert(r *http.Request) (any, error) {
+	return s.actOn(r, func(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
+		return s.acknowledge(ctx, id, alerts.Acknowledgement{By: by, Note: note, Via: "api"})
+	})
+}
 
 // resetAlert answers with the alert as it is once the reset is on disk.
 func (s *server) resetAlert(r *http.Request) (any, error) { return s.actOn(r, s.reset) }
@@ -198,14 +205,13 @@ func (s *server) actOn(r *http.Request, do func(ctx context.Context, id alerts.I
 }
 
 // acknowledge is the one way of an acknowledgement, from the page or the API.
-func (s *server) acknowledge(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
-	by, err := named(by)
-	if err != nil {
-		return alerts.Alert{}, err
+func (s *server) acknowledge(ctx context.Context, id alerts.ID, k alerts.Acknowledgement) (a alerts.Alert, err error) {
+	if k.By, err = named(k.By); err != nil {
+		return a, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, actLimit)
 	defer cancel()
-	return s.desk.Ack(ctx, id, by, note)
+	return s.desk.Ack(ctx, id, k)
 }
 
 // reset is the one way of ending a latch, from the page or the API.

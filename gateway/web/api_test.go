@@ -194,7 +194,7 @@ func TestRefusalOfTheDeskReachesTheClient(t *testing.T) {
 func TestActsOfPersonsReachTheDesk(t *testing.T) {
 	g := newGateway(t)
 	w := g.postJSON("/api/v1/alerts/3/ack", `{"by":" 李工 ","note":"seen"}`)
-	fields{"acked": "true", "acked_by": `"李工"`, "acked_at": `"2026-03-10T12:00:00+08:00"`, "ack_note": `"seen"`}.check(t, w.Body.String())
+	fields{"acked": "true", "acked_by": `"李工"`, "acked_at": `"2026-03-10T12:00:00+08:00"`, "ack_note": `"seen"`, "ack_via": `"api"`, "ack_until": "null"}.check(t, w.Body.String())
 
 	w = g.postJSON("/api/v1/alerts/3/shelve", `{"by":" 李工 ","second":" 赵 ","reason":" 传感器待换 ","for":14400}`)
 	fields{"shown_as": `"shelved"`, "isa": `"G"`, "shelf.by": `"李工"`, "shelf.second": `"赵"`, "shelf.reason": `"传感器待换"`,

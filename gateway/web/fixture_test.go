@@ -139,8 +139,10 @@ func (d *desk) publish(change func(s *pipeline.Snapshot)) {
 	d.newer = make(chan struct{})
 }
 
-func (d *desk) Ack(_ context.Context, id alerts.ID, by, note string) (alerts.Alert, error) {
-	return d.onAlert(id, func(a *alerts.Alert) { a.Acked, a.AckedBy, a.AckedAt, a.AckNote = true, by, noon, note })
+func (d *desk) Ack(_ context.Context, id alerts.ID, k alerts.Acknowledgement) (alerts.Alert, error) {
+	return d.onAlert(id, func(a *alerts.Alert) {
+		a.Acked, a.AckedBy, a.AckedAt, a.AckNote, a.AckVia = true, k.By, noon, k.Note, k.Via
+	})
 }
 
 func (d *desk) Reset(_ context.Context, id alerts.ID, _ string) (alerts.Alert, error) {

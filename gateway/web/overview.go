@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,7 +205,7 @@ type alertView struct {
 	Started                 int64 // ms
 	Marks                   []markView
 	Acked                   bool
-	AckedBy                 string
+	AckedBy, AckUntil       string
 	Latched                 bool // a person may reset it
 	Quiet                   bool // nothing to be done in a hurry: acknowledged, returned or shelved
 	Shelf                   shelfView
@@ -250,6 +251,9 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		Acked: a.Acked, AckedBy: a.AckedBy, Latched: a.Latch && a.Phase == rules.Active, Quiet: a.Acked || a.Phase == rules.Normal || a.Shelved(),
 		Shelf:    shelfOf(snap, a, w),
 		Response: a.Why.Response.In(w.lang), Cause: a.Why.Cause.In(w.lang), Effect: a.Why.Consequence.In(w.lang),
+	}
+	if !a.AckUntil.IsZero() {
+		v.AckUntil = fmt.Sprintf(w.T("alert.again"), timeText(a.AckUntil, snap.At, snap.Site.Location))
 	}
 	v.HasWhy = v.Response+v.Cause+v.Effect != ""
 	if ref, ok := snap.Site.Lookup(a.Point); ok {

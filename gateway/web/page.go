@@ -94,7 +94,7 @@ func (s *server) ackForm(w http.ResponseWriter, r *http.Request) {
 	}
 	id, err := idOf(r)
 	if err == nil {
-		_, err = s.acknowledge(r.Context(), alerts.ID(id), by, r.PostFormValue("note"))
+		_, err = s.acknowledge(r.Context(), alerts.ID(id), alerts.Acknowledgement{By: by, Note: r.PostFormValue("note"), Via: "page"})
 	}
 	s.acted(w, r, err, func(snap *pipeline.Snapshot) bool {
 		a, open := findAlert(snap, alerts.ID(id))

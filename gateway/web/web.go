@@ -42,7 +42,7 @@ type Desk interface {
 	// Changed returns a channel that is closed when there is a newer snapshot
 	// than s.
 	Changed(s *pipeline.Snapshot) <-chan struct{}
-	Ack(ctx context.Context, id alerts.ID, by, note string) (alerts.Alert, error)
+	Ack(ctx context.Context, id alerts.ID, k alerts.Acknowledgement) (alerts.Alert, error)
 	Reset(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)
 	Shelve(ctx context.Context, id alerts.ID, s alerts.Shelving) (alerts.Alert, error)
 	Unshelve(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)

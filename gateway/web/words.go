@@ -146,6 +146,7 @@ var catalogue = map[string]gateway.Text{
 	"alert.over":           {ZH: "已恢复", EN: "Returned"},
 	"alert.clearing":       {ZH: "正在恢复", EN: "Clearing"},
 	"alert.acked":          {ZH: "已确认", EN: "Acknowledged"},
+	"alert.again":          {ZH: "未恢复则 %s 再次报警", EN: "alarms again at %s"},
 	"alert.hides":          {ZH: "合并的后续报警", EN: "consequences hidden behind it"},
 	"alert.do":             {ZH: "如何处置", EN: "What to do"},
 	"alert.cause":          {ZH: "可能原因", EN: "Cause"},
