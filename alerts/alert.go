@@ -14,7 +14,7 @@
 //	shelf:      none ──a person──► shelved ──its time, a person, worse──► none
 //
 // An alert leaves the book when it has returned, somebody knows of it and it is
-// not shelved.
+// neither shelved nor comes and goes.
 package alerts
 
 import (
@@ -71,8 +71,9 @@ type Alert struct {
 	AckVia   string          `json:"ack_via,omitempty"` // the channel by which it was acknowledged
 	AckUntil gateway.Instant `json:"ack_until"`         // when it comes back if it is still active; zero for never
 
-	Shelf Shelf `json:"shelf,omitzero"`
-	Told  bool  `json:"told"` // people were told that it is active
+	Shelf   Shelf   `json:"shelf,omitzero"`
+	Chatter Chatter `json:"chatter,omitzero"`
+	Told    bool    `json:"told"` // people were told that it is active
 
 	Visibility Visibility      `json:"visibility"`
 	Cause      ID              `json:"cause,omitempty"`    // the alert it is a consequence of, while suppressed; 0 while that is not yet known
@@ -209,10 +210,12 @@ const (
 	Unshelved  // that is over: what is still active speaks for itself
 	Postponed  // its times are others: the clock was set
 	Realarmed  // still active when its acknowledgement ran out: it is unacknowledged again
+	Again      // it chatters, and has come once more
+	Calmed     // it chatters no more: it has returned for good, or stays
 )
 
 var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset",
-	"shelved", "unshelved", "postponed", "realarmed"}
+	"shelved", "unshelved", "postponed", "realarmed", "again", "calmed"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {
@@ -233,4 +236,4 @@ type Event struct {
 
 // Announces reports whether the alert begins to stand for itself, told or not:
 // what it calls for, such as a ticket, begins now.
-func (e Event) Announces() bool { return e.Kind == Raised || e.Kind == Revealed }
+func (e Event) Announces() bool { return e.Kind == Raised || e.Kind == Revealed || e.Kind == Again }

@@ -65,8 +65,9 @@ type Book struct {
 	instances []rules.Instance
 	open      map[string]*entry // by key
 	held      map[string]*entry // of them, those held back until they are due
-	timed     map[string]*entry // of them, those whose shelf or acknowledgement runs out
-	pending   map[string]bool   // keys of comm_loss instances whose hold runs
+	timed     map[string]*entry // of them, those whose shelf, acknowledgement or chatter runs out
+	comings   map[string]comings
+	pending   map[string]bool // keys of comm_loss instances whose hold runs
 	last      ID
 	begun     bool // time has passed since the start
 }
@@ -112,7 +113,7 @@ func (b *Book) release(e *entry, now gateway.Instant) {
 func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID, o Options) *Book {
 	b := &Book{
 		site: site, o: o, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
-		timed: make(map[string]*entry), pending: make(map[string]bool), last: last,
+		timed: make(map[string]*entry), comings: make(map[string]comings), pending: make(map[string]bool), last: last,
 	}
 	for _, a := range open {
 		a.Children = 0 // counted below: no event tells of each child that comes and goes
@@ -155,7 +156,12 @@ func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
 	for _, e := range inOrder(b.open) {
 		if !known[e.Key] {
 			if e.Phase != rules.Normal {
-				e.Phase, e.Cleared = rules.Normal, now
+				e.Phase, e.Cleared, e.Chatter = rules.Normal, now, Chatter{}
+			} else if e.Chattering() {
+				dst = b.calm(dst, e, now)
+			}
+			if !e.Closed.IsZero() {
+				continue
 			}
 			dst = b.close(dst, e, Withdrawn, now)
 		}
@@ -176,7 +182,10 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 			return dst
 		}
 		var shelf Shelf
-		if e != nil {
+		switch {
+		case e != nil && e.Chattering():
+			return b.again(dst, e, c)
+		case e != nil:
 			if c.Severity <= e.Shelf.Severity {
 				shelf = e.Shelf
 			}
@@ -184,32 +193,38 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 		}
 		return b.raise(dst, in, c, shelf)
 	}
+	worst := e.Worst
 	next, kind := e.Next(c)
 	e.Alert = next
+	if e.Worst > worst { // what is worse than ever is news, whatever comes and goes
+		e.Chatter = Chatter{}
+	}
 	b.watch(e)
 	if kind == 0 {
 		return dst
 	}
 	dst = b.note(dst, e, kind, "", c.At)
-	switch {
-	case kind == Returned:
-		dst = b.returned(dst, e, c.At)
-	case e.Shelved() && e.Severity > e.Shelf.Severity:
-		dst = b.unshelve(dst, e, "", c.At)
+	if kind == Returned {
+		return b.returned(dst, e, c.At)
 	}
-	return dst
+	return b.outgrow(dst, e, c.At)
 }
 
 // note appends an event of e to dst, and decides whether people are told.
 func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gateway.Instant) []Event {
 	quiet := !e.Told
 	switch {
-	case kind == Returned || kind == Withdrawn: // who was told that it is active hears of its end
+	case kind == Returned || kind == Withdrawn || kind == Calmed: // who was told that it is active hears of its end, once
+		quiet = quiet || e.Chattering() || kind == Calmed && e.Phase != rules.Normal
 	case e.Shelved() || kind == Superseded: // of that one's end people heard when it returned
 		quiet = true
 	case kind == Raised || kind == Revealed || kind == Unshelved || kind == Realarmed:
 		quiet = e.Visibility != Shown || e.Phase == rules.Normal
 		e.Told = e.Told || !quiet
+	case e.Chattering() && (kind == LevelChanged || kind == Again):
+		quiet = true
+	case kind == Again:
+		quiet, e.Told = false, true
 	}
 	return append(dst, Event{Kind: kind, At: now, By: by, Quiet: quiet, Alert: e.Alert})
 }
@@ -239,6 +254,7 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change, shelf Shel
 	}
 	b.open[in.Key] = e
 	b.watch(e)
+	b.listen(e, c.At)
 	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 || b.cause(&e.Alert) != nil {
 		return b.holdBack(dst, e, c.At)
 	}
@@ -359,7 +375,7 @@ func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 
 // over reports whether e has returned and nobody needs to look at it any more.
 func (e *entry) over() bool {
-	return e.Phase == rules.Normal && !e.Shelved() && (e.Acked || e.Worst == rules.Info || e.Visibility == Suppressed)
+	return e.Phase == rules.Normal && !e.Shelved() && !e.Chattering() && (e.Acked || e.Worst == rules.Info || e.Visibility == Suppressed)
 }
 
 // close ends an alert for a reason of the book's own. Its shelf, if it has one,

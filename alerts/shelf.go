@@ -126,3 +126,11 @@ func (b *Book) unshelve(dst []Event, e *entry, by string, now gateway.Instant) [
 	}
 	return b.note(dst, e, Unshelved, by, now)
 }
+
+// outgrow ends the shelf of an alert that is worse than when it was shelved.
+func (b *Book) outgrow(dst []Event, e *entry, now gateway.Instant) []Event {
+	if e.Shelved() && e.Severity > e.Shelf.Severity {
+		return b.unshelve(dst, e, "", now)
+	}
+	return dst
+}

@@ -48,6 +48,7 @@ type MessageAlert struct {
 	Started   *string            `json:"started"`
 	Cleared   *string            `json:"cleared"`
 	Hidden    int                `json:"consequences"` // alerts hidden behind this one
+	Times     int                `json:"times"`        // how often it has come, if it comes and goes; else 0
 	Ticket    *tickets.ID        `json:"ticket"`
 }
 
@@ -69,7 +70,7 @@ func newMessage(site *gateway.Site, event string, ev alerts.Event, f *gateway.Fa
 			Rule: a.Rule, Title: a.Title, Response: a.Why.Response, Severity: a.Severity, Condition: condition(a.Phase), Stale: a.Stale,
 			Acked: a.Acked, ShownAs: a.ShownAs(), ISA: a.ISA(),
 			Point: a.Point, Value: finite(a.Value), Unit: a.Unit, Limit: finite(a.Limit),
-			Started: stamp(site, a.Started), Cleared: stamp(site, a.Cleared), Hidden: a.Children,
+			Started: stamp(site, a.Started), Cleared: stamp(site, a.Cleared), Hidden: a.Children, Times: a.Chatter.Times,
 		},
 	}
 	if ticket != nil {

@@ -87,7 +87,7 @@ func eventName(ev alerts.Event) string {
 		return eventRaised
 	case ev.Kind == alerts.LevelChanged:
 		return eventLevel
-	case ev.Kind == alerts.Returned:
+	case ev.Kind == alerts.Returned || ev.Kind == alerts.Calmed:
 		return eventReturned
 	case ev.Kind == alerts.Acknowledged:
 		return eventAcked

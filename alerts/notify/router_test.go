@@ -90,6 +90,7 @@ func TestWhoIsTold(t *testing.T) {
 		{"revealed is the first they hear", nil, event(alerts.Revealed), "desk:raised boss:raised"},
 		{"a shelf that ends is the first they hear", nil, event(alerts.Unshelved), "desk:raised boss:raised"},
 		{"what comes back after it was acknowledged", nil, event(alerts.Realarmed), "desk:raised boss:raised"},
+		{"settled after it came and went", nil, event(alerts.Calmed, clearedNow), "desk:returned boss:returned"},
 		{"what is quiet", nil, alerts.Event{Kind: alerts.Raised, At: at(9, 12, 0), Quiet: true, Alert: low()}, ""},
 		{"shelved", nil, event(alerts.Shelved), ""},
 		{"stale", nil, event(alerts.WentStale), ""},
@@ -200,7 +201,7 @@ func TestTheBodyIsTheDocumentedOne(t *testing.T) {
 			"response": {"zh": "检查泵与管网。", "en": "Check the pump and the mains."},
 			"severity": "critical", "condition": "active", "stale": false, "acked": true, "shown_as": "acknowledged", "isa": "C",
 			"point": "pump-1/pressure", "value": 0.31, "unit": "MPa", "limit": 0.4,
-			"started": "2026-03-10T09:10:00.000+08:00", "cleared": null, "consequences": 2, "ticket": 3
+			"started": "2026-03-10T09:10:00.000+08:00", "cleared": null, "consequences": 2, "times": 0, "ticket": 3
 		},
 		"ticket": {"id": 3, "number": "WX20260310-0007", "priority": "emergency", "state": "new", "deadlines": {
 			"respond": "2026-03-10T09:15:00.000+08:00", "arrive": "2026-03-10T09:40:00.000+08:00", "reply": null, "finish": null}}
@@ -302,6 +303,20 @@ func TestText(t *testing.T) {
 			})}, nil,
 			"【撤销】pump-9 出水压力低：规则或设施已从配置中移除，不再监视，请现场确认。",
 			"[Withdrawn] pump-9 Outlet pressure low: its rule or facility was taken out of the configuration, it is no longer watched, check on site.",
+		},
+		{
+			"it comes and goes", alerts.Event{Kind: alerts.Raised, At: at(9, 12, 0), Alert: pump(func(a *alerts.Alert) {
+				a.Chatter = alerts.Chatter{Since: at(9, 12, 0), Until: at(9, 22, 0), Times: 3}
+			})}, nil,
+			"【紧急】1号楼泵房 1号生活泵 出水压力低：0.31MPa（下限0.40MPa），已持续2分钟，反复发生已3次，稳定后再通知。检查泵与管网。",
+			"[URGENT] Building 1 泵房 Pump 1 Outlet pressure low: 0.31 MPa (lower limit 0.40 MPa), for 2 min, it comes and goes, 3 times so far, you will hear when it has settled. Check the pump and the mains.",
+		},
+		{
+			"it has settled", alerts.Event{Kind: alerts.Calmed, At: at(9, 30, 0), Alert: pump(func(a *alerts.Alert) {
+				a.Phase, a.Value, a.Cleared, a.Chatter = rules.Normal, 0.52, at(9, 20, 0), alerts.Chatter{Since: at(9, 12, 0), Times: 41}
+			})}, nil,
+			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.52MPa，共发生41次。",
+			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.52 MPa, it came 41 times.",
 		},
 		{
 			"a silent line", alerts.Event{Kind: alerts.Raised, At: at(9, 12, 0), Alert: silent}, nil,

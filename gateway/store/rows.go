@@ -25,6 +25,7 @@ var alertTable = table[alerts.Alert]{"alert", func(a *alerts.Alert) []column {
 		{"ack_via", &a.AckVia}, {"ack_until", &a.AckUntil},
 		{"shelf_since", &a.Shelf.Since}, {"shelf_until", &a.Shelf.Until}, {"shelf_by", &a.Shelf.By}, {"shelf_second", &a.Shelf.Second},
 		{"shelf_reason", &a.Shelf.Reason}, {"shelf_severity", named{&a.Shelf.Severity}}, {"told", &a.Told},
+		{"chatter_since", &a.Chatter.Since}, {"chatter_until", &a.Chatter.Until}, {"chatter_times", &a.Chatter.Times},
 		{"visibility", &a.Visibility}, {"cause", &a.Cause}, {"children", &a.Children}, {"closed", &a.Closed},
 	}
 }}

@@ -41,6 +41,7 @@ type alertJSON struct {
 	Closed     *time.Time         `json:"closed"`
 	Suppressed bool               `json:"suppressed"`
 	Shelf      *shelfJSON         `json:"shelf"`
+	Chatter    *chatterJSON       `json:"chatter"`
 	Cause      *alerts.ID         `json:"cause"` // the alert that hides this one
 	Children   int                `json:"children"`
 	Ticket     *tickets.ID        `json:"ticket"`
@@ -54,6 +55,13 @@ type shelfJSON struct {
 	By     string     `json:"by"`
 	Second string     `json:"second,omitempty"`
 	Reason string     `json:"reason"`
+}
+
+// chatterJSON says how often an alert has come that comes and goes.
+type chatterJSON struct {
+	Since *time.Time `json:"since"`
+	Until *time.Time `json:"until"` // it has settled if it does not come again before
+	Times int        `json:"times"`
 }
 
 // whyJSON is what makes the rule an alarm: the part of a rule that is written
@@ -89,6 +97,9 @@ func viewAlert(snap *pipeline.Snapshot, a alerts.Alert) alertJSON {
 	}
 	if sh := a.Shelf; a.Shelved() {
 		j.Shelf = &shelfJSON{when(sh.Since, loc), when(sh.Until, loc), sh.By, sh.Second, sh.Reason}
+	}
+	if c := a.Chatter; a.Chattering() {
+		j.Chatter = &chatterJSON{when(c.Since, loc), when(c.Until, loc), c.Times}
 	}
 	if t := ticketOf(snap, a); t != nil {
 		j.Ticket = &t.ID

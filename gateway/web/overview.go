@@ -272,6 +272,7 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		}
 	}
 	mark(v.Shelf.On, "shelf", v.Shelf.Note)
+	mark(a.Chattering(), "stale", fmt.Sprintf(w.T("alert.chatter"), a.Chatter.Times))
 	mark(a.Phase == rules.Normal && !a.Acked, "good", w.T("alert.returned"))
 	mark(a.Phase == rules.Normal && a.Acked, "good", w.T("alert.over"))
 	mark(a.Phase == rules.Clearing, "good", w.T("alert.clearing"))

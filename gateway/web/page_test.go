@@ -253,6 +253,17 @@ func TestAnAlertIsShelvedOnThePage(t *testing.T) {
 	}
 }
 
+func TestAnAlertThatComesAndGoesSaysHowOften(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) {
+		s.Alerts[0].Chatter = alerts.Chatter{Since: noon, Until: noon + 600_000, Times: 12}
+	})
+	if body := g.get("/?lang=en").Body.String(); !strings.Contains(body, "Comes and goes: 12 times so far") {
+		t.Error("the page does not say how often")
+	}
+	fields{"chatter.times": "12", "chatter.until": `"2026-03-10T12:10:00+08:00"`}.check(t, g.get("/api/v1/alerts/3").Body.String())
+}
+
 func TestTwoPersonsAreAskedForWhereLivesHangOnIt(t *testing.T) {
 	g := newGateway(t)
 	g.publish(func(s *pipeline.Snapshot) { s.Alerts[0].Facility = "lift-1" })

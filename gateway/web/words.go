@@ -147,6 +147,7 @@ var catalogue = map[string]gateway.Text{
 	"alert.clearing":       {ZH: "正在恢复", EN: "Clearing"},
 	"alert.acked":          {ZH: "已确认", EN: "Acknowledged"},
 	"alert.again":          {ZH: "未恢复则 %s 再次报警", EN: "alarms again at %s"},
+	"alert.chatter":        {ZH: "反复报警，已 %d 次", EN: "Comes and goes: %d times so far"},
 	"alert.hides":          {ZH: "合并的后续报警", EN: "consequences hidden behind it"},
 	"alert.do":             {ZH: "如何处置", EN: "What to do"},
 	"alert.cause":          {ZH: "可能原因", EN: "Cause"},
