@@ -64,15 +64,21 @@ func (b *Book) Ack(dst []Event, id ID, k Acknowledgement, now gateway.Instant) (
 		return dst, fmt.Errorf("alert %d: %w by %s", id, ErrAcked, e.AckedBy)
 	}
 	e.Acked, e.AckedBy, e.AckedAt, e.AckNote, e.AckVia = true, k.By, now, k.Note, k.Via
-	if d := b.o.AckFor.of(e.Severity); d > 0 && e.Phase != rules.Normal {
-		e.AckUntil = now.Add(d)
-	}
+	b.limitAck(e, now)
 	b.watch(e)
 	if e.over() {
 		e.Closed = now
 		b.forget(e)
 	}
 	return b.note(dst, e, Acknowledged, k.By, now), nil
+}
+
+// limitAck lets the acknowledgement of e, if it has one and is active, run out
+// when the time of its severity has passed from from on.
+func (b *Book) limitAck(e *entry, from gateway.Instant) {
+	if d := b.o.AckFor.of(e.Severity); d > 0 && e.Acked && e.Phase != rules.Normal {
+		e.AckUntil = from.Add(d)
+	}
 }
 
 // unacknowledge takes the acknowledgement of a away.
@@ -91,10 +97,9 @@ func (b *Book) realarm(dst []Event, e *entry, now gateway.Instant) []Event {
 // resumeAck goes on with the acknowledgement of an alert of a former run, whose
 // options may have been others.
 func (b *Book) resumeAck(e *entry) {
-	switch d := b.o.AckFor.of(e.Severity); {
-	case d == 0:
+	if b.o.AckFor == (AckFor{}) {
 		e.AckUntil = 0
-	case e.Acked && e.Phase != rules.Normal && e.AckUntil.IsZero():
-		e.AckUntil = e.AckedAt.Add(d)
+	} else if e.AckUntil.IsZero() {
+		b.limitAck(e, e.AckedAt)
 	}
 }

@@ -85,6 +85,7 @@ func (b *Book) again(dst []Event, e *entry, c rules.Change) []Event {
 	if e.Worst > worst { // what is worse than ever is news
 		e.Chatter = Chatter{}
 	}
+	b.limitAck(e, c.At)
 	b.watch(e)
 	return b.outgrow(b.note(dst, e, Again, "", c.At), e, c.At)
 }
