@@ -56,13 +56,16 @@ type Alert struct {
 	Phase rules.Phase `json:"phase"` // Active, Clearing, or Normal once it has returned
 	Stale bool        `json:"stale"`
 
-	Point   gateway.PointID `json:"point,omitempty"`
-	Unit    string          `json:"unit,omitempty"`
-	Value   float64         `json:"value"`   // newest that changed something; NaN for none
-	Limit   float64         `json:"limit"`   // in force then; NaN for none
-	Started gateway.Instant `json:"started"` // first bad sample
-	Raised  gateway.Instant `json:"raised"`  // when hold had passed
-	Cleared gateway.Instant `json:"cleared"` // first good sample before it returned; zero until then
+	Point     gateway.PointID `json:"point,omitempty"`
+	Unit      string          `json:"unit,omitempty"`
+	Value     float64         `json:"value"`      // newest that changed something; NaN for none
+	Limit     float64         `json:"limit"`      // in force then; NaN for none
+	Trip      float64         `json:"trip"`       // value when it was raised; NaN for none
+	TripLimit float64         `json:"trip_limit"` // in force then; NaN for none
+	Peak      float64         `json:"peak"`       // the value farthest beyond the limit while it was active; NaN if it has no limit
+	Started   gateway.Instant `json:"started"`    // first bad sample
+	Raised    gateway.Instant `json:"raised"`     // when hold had passed
+	Cleared   gateway.Instant `json:"cleared"`    // first good sample before it returned; zero until then
 
 	Acked    bool            `json:"acked"`
 	AckedBy  string          `json:"acked_by,omitempty"`
@@ -98,6 +101,7 @@ func (a Alert) Next(c rules.Change) (Alert, EventKind) {
 	switch {
 	case a.Severity != before.Severity:
 		a.Value, a.Limit = c.Value, c.Limit
+		a.reach(c.Value)
 		if a.Severity > before.Severity {
 			a.unacknowledge()
 		}
@@ -157,22 +161,29 @@ type alertJSON Alert
 func (a Alert) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		alertJSON
-		Value *float64 `json:"value"`
-		Limit *float64 `json:"limit"`
-	}{alertJSON(a), finite(a.Value), finite(a.Limit)})
+		Value     *float64 `json:"value"`
+		Limit     *float64 `json:"limit"`
+		Trip      *float64 `json:"trip"`
+		TripLimit *float64 `json:"trip_limit"`
+		Peak      *float64 `json:"peak"`
+	}{alertJSON(a), finite(a.Value), finite(a.Limit), finite(a.Trip), finite(a.TripLimit), finite(a.Peak)})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (a *Alert) UnmarshalJSON(b []byte) error {
 	read := struct {
 		*alertJSON
-		Value *float64 `json:"value"`
-		Limit *float64 `json:"limit"`
+		Value     *float64 `json:"value"`
+		Limit     *float64 `json:"limit"`
+		Trip      *float64 `json:"trip"`
+		TripLimit *float64 `json:"trip_limit"`
+		Peak      *float64 `json:"peak"`
 	}{alertJSON: (*alertJSON)(a)}
 	if err := json.Unmarshal(b, &read); err != nil {
 		return err
 	}
 	a.Value, a.Limit = orNaN(read.Value), orNaN(read.Limit)
+	a.Trip, a.TripLimit, a.Peak = orNaN(read.Trip), orNaN(read.TripLimit), orNaN(read.Peak)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -67,6 +68,7 @@ type Book struct {
 	held      map[string]*entry // of them, those held back until they are due
 	timed     map[string]*entry // of them, those whose shelf, acknowledgement or chatter runs out
 	comings   map[string]comings
+	peaks     [][]*entry      // of them, those whose value can be better or worse, by PointRef
 	pending   map[string]bool // keys of comm_loss instances whose hold runs
 	last      ID
 	begun     bool // time has passed since the start
@@ -113,7 +115,7 @@ func (b *Book) release(e *entry, now gateway.Instant) {
 func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID, o Options) *Book {
 	b := &Book{
 		site: site, o: o, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
-		timed: make(map[string]*entry), comings: make(map[string]comings), pending: make(map[string]bool), last: last,
+		timed: make(map[string]*entry), comings: make(map[string]comings), peaks: make([][]*entry, site.Len()), pending: make(map[string]bool), last: last,
 	}
 	for _, a := range open {
 		a.Children = 0 // counted below: no event tells of each child that comes and goes
@@ -121,6 +123,7 @@ func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last 
 		b.open[a.Key] = e
 		b.resumeAck(e)
 		b.watch(e)
+		b.follow(e)
 		b.last = max(b.last, a.ID)
 	}
 	for _, e := range b.open {
@@ -245,15 +248,17 @@ func (b *Book) raise(dst []Event, in *rules.Instance, c rules.Change, shelf Shel
 	e := &entry{Alert: Alert{
 		ID: b.last, Key: in.Key, Facility: in.Facility, Rule: in.Rule.ID, Family: in.Rule.Family,
 		Title: in.Rule.Title, Why: in.Rule.Why, Severity: c.Severity, Worst: c.Severity, Impairs: in.Rule.Impairs, SLA: in.Rule.SLA, Latch: in.Rule.Latch,
-		Phase: c.To, Stale: c.Stale, Value: c.Value, Limit: c.Limit, Started: c.Since, Raised: c.At,
+		Phase: c.To, Stale: c.Stale, Peak: math.NaN(), Started: c.Since, Raised: c.At,
 		Shelf: shelf,
 	}}
 	if c.Point != gateway.NoPoint {
 		p := b.site.Point(c.Point)
 		e.Point, e.Unit = p.ID(), p.Unit
 	}
+	e.trip(c)
 	b.open[in.Key] = e
 	b.watch(e)
+	b.follow(e)
 	b.listen(e, c.At)
 	if e.Rule == CommLoss && len(b.linesOf(&e.Alert)) > 0 || b.cause(&e.Alert) != nil {
 		return b.holdBack(dst, e, c.At)
@@ -390,6 +395,7 @@ func (b *Book) forget(e *entry) {
 	delete(b.open, e.Key)
 	delete(b.held, e.Key)
 	delete(b.timed, e.Key)
+	b.unfollow(e)
 }
 
 // Latched returns the rule instance of the open alert id, whose latch a person

@@ -79,7 +79,8 @@ func (b *Book) again(dst []Event, e *entry, c rules.Change) []Event {
 	heard.add(c.At)
 	b.comings[e.Key] = heard
 	e.Phase, e.Stale, e.Severity, e.Worst = c.To, c.Stale, c.Severity, max(e.Worst, c.Severity)
-	e.Value, e.Limit, e.Started, e.Raised, e.Cleared = c.Value, c.Limit, c.Since, c.At, 0
+	e.trip(c)
+	e.Started, e.Raised, e.Cleared = c.Since, c.At, 0
 	e.Chatter.Times++
 	e.Chatter.Until = c.At.Add(calmAfter)
 	if e.Worst > worst { // what is worse than ever is news

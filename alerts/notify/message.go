@@ -45,6 +45,8 @@ type MessageAlert struct {
 	Value     *float64           `json:"value"`
 	Unit      string             `json:"unit"`
 	Limit     *float64           `json:"limit"`
+	Trip      *float64           `json:"trip"` // value when it was raised
+	Peak      *float64           `json:"peak"` // farthest beyond the limit while it was active
 	Started   *string            `json:"started"`
 	Cleared   *string            `json:"cleared"`
 	Hidden    int                `json:"consequences"` // alerts hidden behind this one
@@ -70,6 +72,7 @@ func newMessage(site *gateway.Site, event string, ev alerts.Event, f *gateway.Fa
 			Rule: a.Rule, Title: a.Title, Response: a.Why.Response, Severity: a.Severity, Condition: condition(a.Phase), Stale: a.Stale,
 			Acked: a.Acked, ShownAs: a.ShownAs(), ISA: a.ISA(),
 			Point: a.Point, Value: finite(a.Value), Unit: a.Unit, Limit: finite(a.Limit),
+			Trip: finite(a.Trip), Peak: finite(a.Peak),
 			Started: stamp(site, a.Started), Cleared: stamp(site, a.Cleared), Hidden: a.Children, Times: a.Chatter.Times,
 		},
 	}

@@ -54,7 +54,7 @@ func low() alerts.Alert {
 		ID: 7, Facility: "pump-1", Rule: "outlet_low", Title: gateway.Text{ZH: "出水压力低", EN: "Outlet pressure low"},
 		Why:      rules.Why{Response: gateway.Text{ZH: "检查泵与管网。", EN: "Check the pump and the mains."}},
 		Severity: rules.Critical, Worst: rules.Critical, Phase: rules.Active,
-		Point: "pump-1/pressure", Unit: "MPa", Value: 0.31, Limit: 0.4, Started: at(9, 10, 0), Raised: at(9, 12, 0),
+		Point: "pump-1/pressure", Unit: "MPa", Value: 0.31, Limit: 0.4, Trip: 0.31, TripLimit: 0.4, Peak: 0.28, Started: at(9, 10, 0), Raised: at(9, 12, 0),
 	}
 }
 
@@ -201,7 +201,7 @@ func TestTheBodyIsTheDocumentedOne(t *testing.T) {
 			"response": {"zh": "检查泵与管网。", "en": "Check the pump and the mains."},
 			"severity": "critical", "condition": "active", "stale": false, "acked": true, "shown_as": "acknowledged", "isa": "C",
 			"point": "pump-1/pressure", "value": 0.31, "unit": "MPa", "limit": 0.4,
-			"started": "2026-03-10T09:10:00.000+08:00", "cleared": null, "consequences": 2, "times": 0, "ticket": 3
+			"started": "2026-03-10T09:10:00.000+08:00", "cleared": null, "consequences": 2, "times": 0, "trip": 0.31, "peak": 0.28, "ticket": 3
 		},
 		"ticket": {"id": 3, "number": "WX20260310-0007", "priority": "emergency", "state": "new", "deadlines": {
 			"respond": "2026-03-10T09:15:00.000+08:00", "arrive": "2026-03-10T09:40:00.000+08:00", "reply": null, "finish": null}}
@@ -282,15 +282,15 @@ func TestText(t *testing.T) {
 			"back to normal with the value it has now", alerts.Event{Kind: alerts.Returned, At: at(9, 50, 0), Alert: pump(func(a *alerts.Alert) {
 				a.Value, a.Phase, a.Cleared = 0.45, rules.Normal, at(9, 48, 0)
 			})}, ordinary,
-			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.45MPa，持续故障38分钟，待现场确认后关闭。工单 WX20260310-0008。",
-			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.45 MPa, the fault lasted 38 min, to be confirmed on site. Ticket WX20260310-0008.",
+			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.45MPa，最差0.28MPa，持续故障38分钟，待现场确认后关闭。工单 WX20260310-0008。",
+			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.45 MPa, at worst 0.28 MPa, the fault lasted 38 min, to be confirmed on site. Ticket WX20260310-0008.",
 		},
 		{
 			"back to normal after days, without a ticket or a value", alerts.Event{Kind: alerts.Returned, At: at(9, 50, 0), Alert: pump(func(a *alerts.Alert) {
 				a.Value, a.Phase, a.Cleared, a.Started = math.NaN(), rules.Normal, at(9, 10, 0), at(9-50, 10, 0)
 			})}, nil,
-			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，持续故障2天2小时。",
-			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, the fault lasted 2 d 2 h.",
+			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，最差0.28MPa，持续故障2天2小时。",
+			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, at worst 0.28 MPa, the fault lasted 2 d 2 h.",
 		},
 		{
 			"acknowledged", alerts.Event{Kind: alerts.Acknowledged, At: at(9, 13, 0), By: "王强", Alert: pump(func(a *alerts.Alert) { a.Acked, a.AckedBy, a.AckNote = true, "王强", "马上到" })}, nil,
@@ -315,8 +315,8 @@ func TestText(t *testing.T) {
 			"it has settled", alerts.Event{Kind: alerts.Calmed, At: at(9, 30, 0), Alert: pump(func(a *alerts.Alert) {
 				a.Phase, a.Value, a.Cleared, a.Chatter = rules.Normal, 0.52, at(9, 20, 0), alerts.Chatter{Since: at(9, 12, 0), Times: 41}
 			})}, nil,
-			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.52MPa，共发生41次。",
-			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.52 MPa, it came 41 times.",
+			"【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.52MPa，最差0.28MPa，共发生41次。",
+			"[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.52 MPa, at worst 0.28 MPa, it came 41 times.",
 		},
 		{
 			"a silent line", alerts.Event{Kind: alerts.Raised, At: at(9, 12, 0), Alert: silent}, nil,

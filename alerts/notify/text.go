@@ -33,7 +33,7 @@ type phrases struct {
 	lasting, level, stale      string
 	hidden, chatter            string
 	normal, now, lasted, check string
-	came                       string
+	came, peak                 string
 	acked, withdrawn           string
 	arrive, respond, ticket    string
 	building, gap, comma, stop string
@@ -50,7 +50,7 @@ var chinese = phrases{
 	upper:    "（上限%s）", lower: "（下限%s）", limit: "（限值%s）",
 	lasting: "已持续%s", level: "级别变更", stale: "读数已失效，按最后已知状态", hidden: "另有%s项后续报警已合并",
 	chatter: "反复发生已%s次，稳定后再通知",
-	normal:  "已恢复正常", now: "现%s", lasted: "持续故障%s", came: "共发生%s次", check: "待现场确认后关闭",
+	normal:  "已恢复正常", now: "现%s", lasted: "持续故障%s", came: "共发生%s次", peak: "最差%s", check: "待现场确认后关闭",
 	acked: "%s已确认", withdrawn: "规则或设施已从配置中移除，不再监视，请现场确认",
 	arrive: "请%s前到场", respond: "请%s前响应", ticket: "工单 %s",
 	building: "%s号楼", gap: "", comma: "，", stop: "。", colon: "：", day: "01月02日 15:04",
@@ -65,7 +65,7 @@ var english = phrases{
 	upper:    " (upper limit %s)", lower: " (lower limit %s)", limit: " (limit %s)",
 	lasting: "for %s", level: "level changed", stale: "readings have failed, last known state", hidden: "%s more alerts are its consequence",
 	chatter: "it comes and goes, %s times so far, you will hear when it has settled",
-	normal:  "back to normal", now: "now %s", lasted: "the fault lasted %s", came: "it came %s times", check: "to be confirmed on site",
+	normal:  "back to normal", now: "now %s", lasted: "the fault lasted %s", came: "it came %s times", peak: "at worst %s", check: "to be confirmed on site",
 	acked: "acknowledged by %s", withdrawn: "its rule or facility was taken out of the configuration, it is no longer watched, check on site",
 	arrive: "Be on site by %s", respond: "Answer by %s", ticket: "Ticket %s",
 	building: "Building %s", gap: " ", comma: ", ", stop: ". ", colon: ": ", day: "2 Jan 15:04",
@@ -94,9 +94,9 @@ func (s sentence) detail(p *phrases) (facts string, orders []string) {
 	var said []string
 	switch s.event {
 	case eventReturned:
-		said = []string{p.normal, fill(p.now, s.value(p)), fill(p.lasted, p.duration(a.Cleared.Sub(a.Started)))}
+		said = []string{p.normal, fill(p.now, s.value(p)), s.peak(p), fill(p.lasted, p.duration(a.Cleared.Sub(a.Started)))}
 		if a.Chatter.Times > 0 {
-			said[2] = fill(p.came, strconv.Itoa(a.Chatter.Times))
+			said[3] = fill(p.came, strconv.Itoa(a.Chatter.Times))
 		}
 		if s.ticket != nil {
 			said = append(said, p.check)
@@ -197,6 +197,16 @@ func (s sentence) value(p *phrases) string {
 		return ""
 	}
 	return s.quantity(p, pt, a.Value)
+}
+
+// peak returns the worst value there was, or "" if it has none.
+func (s sentence) peak(p *phrases) string {
+	a := s.ev.Alert
+	ref, ok := s.site.Lookup(a.Point)
+	if !ok || finite(a.Peak) == nil || s.site.Point(ref).Kind.Stepwise() {
+		return ""
+	}
+	return fill(p.peak, s.quantity(p, s.site.Point(ref), a.Peak))
 }
 
 // limit returns the limit that the value is held against.

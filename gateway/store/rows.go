@@ -20,6 +20,7 @@ var alertTable = table[alerts.Alert]{"alert", func(a *alerts.Alert) []column {
 		{"severity", named{&a.Severity}}, {"worst", named{&a.Worst}}, {"impairs", &a.Impairs}, {"sla", &a.SLA}, {"latch", &a.Latch},
 		{"phase", named{&a.Phase}}, {"stale", &a.Stale},
 		{"point", &a.Point}, {"unit", &a.Unit}, {"value", measured{&a.Value}}, {"limit", measured{&a.Limit}},
+		{"trip", measured{&a.Trip}}, {"trip_limit", measured{&a.TripLimit}}, {"peak", measured{&a.Peak}},
 		{"started", &a.Started}, {"raised", &a.Raised}, {"cleared", &a.Cleared},
 		{"acked", &a.Acked}, {"acked_by", &a.AckedBy}, {"acked_at", &a.AckedAt}, {"ack_note", &a.AckNote},
 		{"ack_via", &a.AckVia}, {"ack_until", &a.AckUntil},

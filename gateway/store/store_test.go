@@ -404,7 +404,7 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	commit(t, db, store.Change{Entries: []store.Entry{entry("a", morning)}})
 	db.Close()
 	first := schema()
-	for _, want := range []string{"version 5", "mode wal", "page 4096"} {
+	for _, want := range []string{"version 6", "mode wal", "page 4096"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("the database has no %q", want)
 		}
@@ -426,7 +426,7 @@ func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
 	db.Close()
 	older := another(t, path)
 	for _, column := range []string{"shelf_since", "shelf_until", "shelf_by", "shelf_second", "shelf_reason", "shelf_severity", "told", "ack_via", "ack_until",
-		"chatter_since", "chatter_until", "chatter_times"} {
+		"chatter_since", "chatter_until", "chatter_times", "trip", "trip_limit", "peak"} {
 		if _, err := older.Exec("ALTER TABLE alert DROP COLUMN " + column); err != nil {
 			t.Fatal(err)
 		}

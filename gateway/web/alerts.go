@@ -35,6 +35,9 @@ type alertJSON struct {
 	Value      *float64           `json:"value"`
 	Limit      *float64           `json:"limit"`
 	Unit       string             `json:"unit"`
+	Trip       *float64           `json:"trip"`       // value when it was raised
+	TripLimit  *float64           `json:"trip_limit"` // in force then
+	Peak       *float64           `json:"peak"`       // farthest beyond the limit while it was active
 	Started    *time.Time         `json:"started"`
 	Raised     *time.Time         `json:"raised"`
 	Cleared    *time.Time         `json:"cleared"`
@@ -85,6 +88,7 @@ func viewAlert(snap *pipeline.Snapshot, a alerts.Alert) alertJSON {
 		AckVia: a.AckVia, AckUntil: when(a.AckUntil, loc),
 		ShownAs: a.ShownAs(), ISA: a.ISA(),
 		Point: a.Point, Value: number(a.Value), Limit: number(a.Limit), Unit: a.Unit,
+		Trip: number(a.Trip), TripLimit: number(a.TripLimit), Peak: number(a.Peak),
 		Started: when(a.Started, loc), Raised: when(a.Raised, loc), Cleared: when(a.Cleared, loc), Closed: when(a.Closed, loc),
 		Suppressed: a.Visibility == alerts.Suppressed, Children: a.Children,
 		Why: whyJSON{

@@ -73,7 +73,7 @@ func busy(site *gateway.Site) *pipeline.Snapshot {
 		Today: make([]intact.Tally, 3), Month: make([]intact.Tally, 3), Total: make([]intact.Tally, 3),
 		Alerts: []alerts.Alert{{
 			ID: 3, Key: "meter-1/v_high", Facility: "meter-1", Rule: "v_high", Family: "voltage", Title: text("电压偏高", "Voltage high"),
-			Severity: rules.Warning, Phase: rules.Active, Point: "meter-1/v_l1", Unit: "V", Value: math.NaN(), Limit: 235.4,
+			Severity: rules.Warning, Phase: rules.Active, Point: "meter-1/v_l1", Unit: "V", Value: math.NaN(), Limit: 235.4, Trip: math.NaN(), TripLimit: 235.4, Peak: math.NaN(),
 			Started: noon - 600_000, Raised: noon - 570_000, Why: rules.Why{Response: text("查变压器", "Look at the transformer"), Within: 2 * time.Hour},
 		}},
 		Tickets: []tickets.Ticket{{

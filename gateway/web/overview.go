@@ -200,7 +200,7 @@ type alertView struct {
 	FacilityID              gateway.FacilityID
 	Point                   gateway.PointID
 	PointText               string
-	Value, Limit            string
+	Value, Limit, Peak      string
 	Since, For              string
 	Started                 int64 // ms
 	Marks                   []markView
@@ -264,6 +264,10 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		}
 		if (p.Kind == gateway.Analog || p.Kind == gateway.Counter) && number(a.Limit) != nil {
 			v.Limit = numberText(p, a.Limit, w)
+		}
+		// While it is active people see the value as it is; it may be worse by now.
+		if a.Phase == rules.Normal && number(a.Peak) != nil && v.Limit != "" {
+			v.Peak = numberText(p, a.Peak, w)
 		}
 	}
 	mark := func(on bool, kind, text string) {

@@ -253,6 +253,18 @@ func TestAnAlertIsShelvedOnThePage(t *testing.T) {
 	}
 }
 
+func TestAnAlertSaysHowBadItWasAtWorst(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) {
+		a := &s.Alerts[0]
+		a.Phase, a.Trip, a.TripLimit, a.Peak = rules.Normal, 236.1, 235.4, 251.26
+	})
+	if body := g.get("/?lang=en").Body.String(); !strings.Contains(body, "limit 235.4\u00a0V, at worst 251.3\u00a0V") {
+		t.Error("the page does not say how bad it was")
+	}
+	fields{"trip": "236.1", "trip_limit": "235.4", "peak": "251.26"}.check(t, g.get("/api/v1/alerts/3").Body.String())
+}
+
 func TestAnAlertThatComesAndGoesSaysHowOften(t *testing.T) {
 	g := newGateway(t)
 	g.publish(func(s *pipeline.Snapshot) {

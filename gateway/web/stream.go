@@ -266,11 +266,16 @@ func sameSample(a, b gateway.Sample) bool {
 	return a == b || a.Point == b.Point && a.Quality == b.Quality && a.At == b.At && number(a.Value) == nil && number(b.Value) == nil
 }
 
-// sameAlert compares with NaN equal to itself: it stands for "none".
+// sameAlert compares with NaN equal to itself: it stands for "none". A peak that
+// rises is no transition; when the alert returns it is told with that.
 func sameAlert(a, b *alerts.Alert) bool {
 	x, y := *a, *b
-	same := sameNumber(x.Value, y.Value) && sameNumber(x.Limit, y.Limit)
-	x.Value, y.Value, x.Limit, y.Limit = 0, 0, 0, 0
+	same := true
+	for _, pair := range [...][2]*float64{{&x.Value, &y.Value}, {&x.Limit, &y.Limit}, {&x.Trip, &y.Trip}, {&x.TripLimit, &y.TripLimit}} {
+		same = same && sameNumber(*pair[0], *pair[1])
+		*pair[0], *pair[1] = 0, 0
+	}
+	x.Peak, y.Peak = 0, 0
 	return same && x == y
 }
 

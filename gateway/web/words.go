@@ -140,6 +140,7 @@ var catalogue = map[string]gateway.Text{
 	"alerts":               {ZH: "当前报警", EN: "Active alerts"},
 	"alerts.none":          {ZH: "没有报警", EN: "No alerts"},
 	"alert.limit":          {ZH: "限值", EN: "limit"},
+	"alert.peak":           {ZH: "最差", EN: "at worst"},
 	"alert.since":          {ZH: "始于", EN: "Since"},
 	"alert.stale":          {ZH: "数据失联，按原状态保持", EN: "Data lost: state kept on trust"},
 	"alert.returned":       {ZH: "已恢复，待确认", EN: "Returned, not acknowledged"},
