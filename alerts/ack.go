@@ -64,6 +64,8 @@ func (b *Book) Ack(dst []Event, id ID, k Acknowledgement, now gateway.Instant) (
 		return dst, fmt.Errorf("alert %d: %w by %s", id, ErrAcked, e.AckedBy)
 	}
 	e.Acked, e.AckedBy, e.AckedAt, e.AckNote, e.AckVia = true, k.By, now, k.Note, k.Via
+	b.load.Acked++
+	b.load.AckTime += max(0, now.Sub(e.Raised))
 	b.limitAck(e, now)
 	b.watch(e)
 	if e.over() {

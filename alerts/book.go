@@ -70,6 +70,7 @@ type Book struct {
 	comings   map[string]comings
 	peaks     [][]*entry      // of them, those whose value can be better or worse, by PointRef
 	pending   map[string]bool // keys of comm_loss instances whose hold runs
+	load      load
 	last      ID
 	begun     bool // time has passed since the start
 }
@@ -228,6 +229,11 @@ func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gatewa
 		quiet = true
 	case kind == Again:
 		quiet, e.Told = false, true
+	}
+	switch {
+	case quiet || e.Visibility != Shown:
+	case kind == Raised || kind == Revealed || kind == Unshelved || kind == Realarmed || kind == Again:
+		b.load.tell(e.Severity, now)
 	}
 	return append(dst, Event{Kind: kind, At: now, By: by, Quiet: quiet, Alert: e.Alert})
 }
@@ -431,6 +437,7 @@ func (b *Book) Reset(dst []Event, id ID, by string, to rules.Phase, now gateway.
 // Advance shows the alerts that were held back for long enough, and ends shelves
 // and acknowledgements whose time is over.
 func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
+	b.load.pass(now)
 	if at, ok := b.Next(); !ok || at > now {
 		return dst
 	}
@@ -463,6 +470,7 @@ func (b *Book) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
 			e.since, e.due = e.since.Add(d), e.due.Add(d)
 		}
 	}
+	b.load.skip(now, d)
 	return b.postponeTimes(dst, now, d)
 }
 

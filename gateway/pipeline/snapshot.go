@@ -25,6 +25,7 @@ type Snapshot struct {
 	Facilities []FacilityState  // by the index of Site.Facilities
 	Alerts     []alerts.Alert   // open ones, by ID
 	Tickets    []tickets.Ticket // open ones, by ID
+	Load       alerts.Load      // what the alerts ask of people
 	Today      []intact.Tally   // since midnight in the site's zone, by facility index
 	Month      []intact.Tally   // since the first of the month, by facility index
 	Total      []intact.Tally   // since it came into service, by facility index
@@ -74,6 +75,7 @@ func (p *Pipeline) picture(now gateway.Instant) *Snapshot {
 		Facilities: make([]FacilityState, len(facilities)),
 		Alerts:     p.parts.Book.Open(),
 		Tickets:    p.parts.Desk.Tickets(),
+		Load:       p.parts.Book.Load(),
 		Today:      make([]intact.Tally, len(facilities)),
 		Month:      make([]intact.Tally, len(facilities)),
 		Total:      make([]intact.Tally, len(facilities)),

@@ -83,6 +83,7 @@ func (c *snapshots) Collect(ch chan<- prometheus.Metric) {
 	collectRate(ch, "month", s.Site, s.Month)
 	collectPoints(ch, s)
 	collectAlerts(ch, s)
+	collectLoad(ch, s)
 	collectTickets(ch, s)
 	collectLoop(ch, s)
 }
