@@ -12,6 +12,7 @@
 //	ack:        unacknowledged ──ack──► acknowledged ──its time, worse level──► unacknowledged
 //	shown:      suppressed ◄──cause──► shown
 //	shelf:      none ──a person──► shelved ──its time, a person, worse──► none
+//	chatter:    none ──comes too often──► chattering ──settles, worse than ever──► none
 //
 // An alert leaves the book when it has returned, somebody knows of it and it is
 // neither shelved nor comes and goes.
@@ -234,6 +235,12 @@ func (k EventKind) String() string {
 		return kindNames[k]
 	}
 	return fmt.Sprintf("event(%d)", uint8(k))
+}
+
+// Calls reports whether people are called by the event, unless it is quiet: the
+// alert is active, and they hear so for the first time or again.
+func (k EventKind) Calls() bool {
+	return k == Raised || k == Revealed || k == Unshelved || k == Realarmed || k == Again
 }
 
 // Event is one step of an alert, with the alert as it is after it.

@@ -222,17 +222,13 @@ func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gatewa
 		quiet = quiet || e.Chattering() || kind == Calmed && e.Phase != rules.Normal
 	case e.Shelved() || kind == Superseded: // of that one's end people heard when it returned
 		quiet = true
-	case kind == Raised || kind == Revealed || kind == Unshelved || kind == Realarmed:
-		quiet = e.Visibility != Shown || e.Phase == rules.Normal
-		e.Told = e.Told || !quiet
 	case e.Chattering() && (kind == LevelChanged || kind == Again):
 		quiet = true
-	case kind == Again:
-		quiet, e.Told = false, true
+	case kind.Calls():
+		quiet = e.Visibility != Shown || e.Phase == rules.Normal
+		e.Told = e.Told || !quiet
 	}
-	switch {
-	case quiet || e.Visibility != Shown:
-	case kind == Raised || kind == Revealed || kind == Unshelved || kind == Realarmed || kind == Again:
+	if kind.Calls() && !quiet {
 		b.load.tell(e.Severity, now)
 	}
 	return append(dst, Event{Kind: kind, At: now, By: by, Quiet: quiet, Alert: e.Alert})

@@ -83,7 +83,7 @@ func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []
 // is told of.
 func eventName(ev alerts.Event) string {
 	switch {
-	case ev.Announces() || ev.Kind == alerts.Unshelved || ev.Kind == alerts.Realarmed:
+	case ev.Kind.Calls():
 		return eventRaised
 	case ev.Kind == alerts.LevelChanged:
 		return eventLevel
