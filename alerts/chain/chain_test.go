@@ -51,7 +51,7 @@ func play(t *testing.T, open []alerts.Alert, now gateway.Instant) *played {
 		p.told = append(p.told, fmt.Sprintf("%v ", at.Sub(start))+fmt.Sprintf(format, args...))
 	}
 	p.Chain = chain.New(chain.Parts{
-		Engine: engine, Book: alerts.NewBook(p.site, engine.Instances(), open, 0),
+		Engine: engine, Book: alerts.NewBook(p.site, engine.Instances(), open, 0, alerts.Options{}),
 		Desk: tickets.NewDesk(p.site, nil, 0, nil, tickets.Options{}), Router: notify.NewRouter(notify.Config{Receivers: []notify.Receiver{{ID: "desk"}}}, p.site),
 	}, chain.Listener{
 		Change: func(c rules.Change) { say(c.At, "%s %s", engine.Instances()[c.Ref].Key, c.To) },

@@ -394,9 +394,9 @@ func TestADigestInBothLanguages(t *testing.T) {
 	add(3, alerts.Raised, rules.LifeSafety, 21)
 	for language, want := range map[gateway.Language][]string{
 		gateway.Chinese: {"【汇总】3条报警（紧急2条），最重：【紧急】1号楼泵房 1号生活泵 出水压力低",
-			"消息太多，4条合并为这一条。\n【紧急】1号楼泵房 1号生活泵 出水压力低：0.31MPa（下限0.40MPa），已持续11分钟 · 09:21\n【紧急】1号楼泵房 1号生活泵 出水压力低：0.31MPa（下限0.40MPa），已持续3分钟 · 09:13\n【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.45MPa，持续故障10分钟 · 09:20\n湖畔花园 · 2026-03-10 09:21:00"},
+			"消息太多，4条合并为这一条。\n【紧急】1号楼泵房 1号生活泵 出水压力低：0.31MPa（下限0.40MPa），已持续11分钟 · 09:21\n【紧急】1号楼泵房 1号生活泵 出水压力低：0.31MPa（下限0.40MPa），已持续3分钟 · 09:13\n【恢复】1号楼泵房 1号生活泵 出水压力低：已恢复正常，现0.45MPa，最差0.28MPa，持续故障10分钟 · 09:20\n湖畔花园 · 2026-03-10 09:21:00"},
 		gateway.English: {"[Digest] alerts: 3 (urgent: 2), the worst: [URGENT] Building 1 泵房 Pump 1 Outlet pressure low",
-			"So many at once that 4 messages became this one.\n[URGENT] Building 1 泵房 Pump 1 Outlet pressure low: 0.31 MPa (lower limit 0.40 MPa), for 11 min · 09:21\n[URGENT] Building 1 泵房 Pump 1 Outlet pressure low: 0.31 MPa (lower limit 0.40 MPa), for 3 min · 09:13\n[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.45 MPa, the fault lasted 10 min · 09:20\nLakeside Garden · 2026-03-10 09:21:00"},
+			"So many at once that 4 messages became this one.\n[URGENT] Building 1 泵房 Pump 1 Outlet pressure low: 0.31 MPa (lower limit 0.40 MPa), for 11 min · 09:21\n[URGENT] Building 1 泵房 Pump 1 Outlet pressure low: 0.31 MPa (lower limit 0.40 MPa), for 3 min · 09:13\n[Returned] Building 1 泵房 Pump 1 Outlet pressure low: back to normal, now 0.45 MPa, at worst 0.28 MPa, the fault lasted 10 min · 09:20\nLakeside Garden · 2026-03-10 09:21:00"},
 	} {
 		r, g := robots["Feishu"], &group{token: token}
 		to := open(t, notify.Receiver{Language: language, Channel: r.channel(serve(t, r.group(g).ServeHTTP)+r.path, "")})

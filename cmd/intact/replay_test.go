@@ -76,7 +76,7 @@ func TestReplay(t *testing.T) {
 	}{
 		{"what the rules did", "week.csv", 0, []string{
 			"2026-03-10 09:00:00 to 2026-03-10 09:17:49 (17m49s), 1070 samples\n",
-			"101 alarms (340.13 per hour), tickets: 1 ordinary, notices: 202\n",
+			"101 alarms (340.13 per hour), tickets: 1 ordinary, notices: 5\n",
 			"RULE               SEVERITY  TIMES  PER HOUR  CHATTER  ACTIVE  LONGEST  FIRST                LAST                 \n" +
 				"meter-1/high/v_l1  warning     101    340.13      100   9m20s    1m00s  2026-03-10 09:00:02  2026-03-10 09:16:42  \n",
 			"\n0 rules had their data and were never active\n",

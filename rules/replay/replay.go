@@ -164,7 +164,7 @@ func newPlayer(plan *Plan, engine *rules.Engine) *player {
 	p.course = make([]course, len(engine.Instances()))
 	p.chain = chain.New(chain.Parts{
 		Engine: engine,
-		Book:   alerts.NewBook(plan.Site, engine.Instances(), nil, 0),
+		Book:   alerts.NewBook(plan.Site, engine.Instances(), nil, 0, alerts.Options{}),
 		Desk:   tickets.NewDesk(plan.Site, nil, 0, nil, plan.Tickets),
 		Router: notify.NewRouter(plan.Notify, plan.Site),
 	}, chain.Listener{Change: p.onChange, Alert: p.onAlert, Ticket: p.onTicket, Notice: func(notify.Notice) { p.notices++ }}, 0)

@@ -27,7 +27,7 @@ func (n *Notify) config() notify.Config {
 	}
 	c := notify.Config{Routes: n.Routes}
 	for _, name := range names {
-		c.Receivers = append(c.Receivers, notify.Receiver{ID: name, Webhook: &notify.Webhook{URL: "http://localhost/"}})
+		c.Receivers = append(c.Receivers, notify.Receiver{ID: name, Channel: notify.Channel{Webhook: &notify.Webhook{URL: "http://localhost/"}}})
 	}
 	return c
 }

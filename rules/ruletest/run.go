@@ -209,7 +209,7 @@ func (r *run) start(now gateway.Instant) {
 	known := slices.SortedFunc(maps.Values(r.tickets), func(a, b tickets.Ticket) int { return cmp.Compare(a.ID, b.ID) })
 	r.chain = chain.New(chain.Parts{
 		Engine: engine,
-		Book:   alerts.NewBook(r.site, engine.Instances(), r.open, r.raised),
+		Book:   alerts.NewBook(r.site, engine.Instances(), r.open, r.raised, alerts.Options{}),
 		Desk:   tickets.NewDesk(r.site, known, 0, nil, tickets.Options{}),
 		Router: r.router,
 	}, r.listener(), now)
