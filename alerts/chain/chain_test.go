@@ -100,7 +100,7 @@ func TestEverythingComesInItsMoment(t *testing.T) {
 func TestAStartBeginsInItsMoment(t *testing.T) {
 	open := []alerts.Alert{
 		{ID: 1, Key: "p/comm_loss/link", Facility: "p", Rule: alerts.CommLoss, Phase: rules.Active, Visibility: alerts.Suppressed, Started: start.Add(-time.Hour)},
-		{ID: 2, Key: "p/gone", Facility: "p", Rule: "gone", Phase: rules.Active},
+		{ID: 2, Key: "p/gone", Facility: "p", Rule: "gone", Phase: rules.Active, Told: true},
 	}
 	p := play(t, open, start)
 	p.Advance(start.Add(time.Minute))
