@@ -21,6 +21,10 @@ const (
 	dialTimeout  = 3 * time.Second
 	firstBackOff = 200 * time.Millisecond
 	maxBackOff   = 30 * time.Second
+	// A device or converter that reboots is back within rebootTime, and must not
+	// be missed then: for as long it is dialled at least this often.
+	rebootTime    = 10 * time.Minute
+	rebootBackOff = 1500 * time.Millisecond
 	// Opening a serial port disturbs nobody, and a plug is put back by hand.
 	maxPortBackOff = 5 * time.Second
 )
@@ -129,6 +133,7 @@ type line struct {
 	out      []byte // to be written
 
 	backOff   time.Duration // before the next attempt to connect; 0 after an answer
+	away      time.Time     // since when backOff is not 0
 	notBefore time.Time
 	cause     error // why backOff is not 0
 
@@ -175,6 +180,9 @@ func (p *port) Send(request []byte) ([]byte, error) {
 	}
 	p.ended = p.answered
 	p.quiet = p.ended
+	if !p.proven && (p.dials.Load() == 1 || p.backOff > 0) {
+		p.log.Info("line connected", "address", p.address)
+	}
 	p.proven, p.backOff = true, 0
 	return reply, nil
 }
@@ -210,9 +218,7 @@ func (l *line) connect(patience time.Duration) error {
 		l.delay(err)
 		return unreachable{err}
 	}
-	if l.dials.Add(1) == 1 || l.backOff > 0 {
-		l.log.Info("line connected", "address", l.address)
-	}
+	l.dials.Add(1)
 	l.conn, l.filled, l.taken, l.proven = conn, 0, 0, false
 	l.detach = context.AfterFunc(l.ctx, func() { _ = conn.Close() })
 	l.connected.Store(true)
@@ -232,7 +238,14 @@ func (l *line) drop(err error) {
 // delay puts the next attempt to connect off, longer each time. The jitter keeps
 // many gateways from dialling a rebooted converter at once.
 func (l *line) delay(cause error) {
-	l.backOff = min(max(2*l.backOff, firstBackOff), l.longest)
+	if l.backOff == 0 {
+		l.away = time.Now()
+	}
+	limit := l.longest
+	if time.Since(l.away) < rebootTime {
+		limit = rebootBackOff
+	}
+	l.backOff = min(max(2*l.backOff, firstBackOff), limit)
 	jitter := time.Duration(rand.Int64N(int64(l.backOff) / 4))
 	l.cause, l.notBefore = cause, time.Now().Add(l.backOff-jitter)
 }

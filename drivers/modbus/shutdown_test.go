@@ -31,7 +31,7 @@ func TestTheEndOfTheGatewayIsNotLogged(t *testing.T) {
 	}{
 		{"connecting", hanging, nil, 0, 0},
 		{"waiting to connect again", refusing, nil, 0, 1},
-		{"waiting for the answer", nil, mute, 0, 1},
+		{"waiting for the answer", nil, mute, 0, 0},
 		{"keeping silence", nil, nil, time.Minute, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
