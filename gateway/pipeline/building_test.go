@@ -130,7 +130,7 @@ func packs() []rules.Pack {
 			{ID: "blind", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "blind == faults"}},
 			{ID: "unread", Title: text(), Severity: "info", Why: why, When: &rules.Condition{Expr: "blind == some"}},
 			{ID: "dry", Title: text(), Severity: "warning", Why: why, Latch: true, ClearAfter: 5 * time.Second, When: &rules.Condition{Expr: "level < 0.1 m"}},
-			{ID: "low", Title: text(), Severity: "warning", Why: why, When: &rules.Condition{Expr: "level < 0.2 m"}},
+			{ID: "low", Title: text(), Severity: "warning", Why: why, Ticket: "ordinary", When: &rules.Condition{Expr: "level < 0.2 m"}},
 		}},
 		{Class: "any", Rules: []rules.Spec{{ID: "comm_loss", Title: text(), Why: why, Ticket: "ordinary", BadData: "alarm", Points: []string{"link"},
 			Levels: []rules.Level{{Severity: "warning", Below: "0.5", Hold: rules.Hold{Polls: 3}}}}}},
