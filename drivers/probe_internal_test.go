@@ -91,6 +91,9 @@ func TestWhatFitsByChanceIsNotCalledSure(t *testing.T) {
 		}
 		return verdicts
 	}
+	three := probed("three", 10)
+	three.Points = append(three.Points, Point{Name: "amps", Reg: new(30), Unit: "A"})
+	three.Probe.Also["amps"] = []float64{1, 100}
 	named := probed("named", 150)
 	named.Probe.DeviceID = DeviceID{Vendor: "ACME", Product: "m5"}
 	for _, tt := range []struct {
@@ -101,6 +104,7 @@ func TestWhatFitsByChanceIsNotCalledSure(t *testing.T) {
 		{"one model fits", judged(modbus.Identity{}, probed("a", 10), probed("b", 100)), []string{"a likely", "b possible"}},
 		{"two models fit as well", judged(modbus.Identity{}, probed("b", 10), probed("a", 10)), []string{"a possible", "b possible"}},
 		{"one is nearer to what its profile says", judged(modbus.Identity{}, probed("off", 9), probed("exact", 10)), []string{"exact likely", "off possible"}},
+		{"one lacks a value that the other does not want", judged(modbus.Identity{}, three, probed("two", 10)), []string{"two likely", "three possible"}},
 		{"one value of two", judged(modbus.Identity{}, probed("b", 100)), []string{"b possible"}},
 		{"the device says what it is", judged(modbus.Identity{Vendor: "Acme Ltd", Model: "M5-100"}, probed("a", 10), named), []string{"named certain", "a possible"}},
 		{"it says that it is another", judged(modbus.Identity{Vendor: "Acme Ltd", Model: "M7"}, named), nil},

@@ -157,15 +157,15 @@ func half(f *modbus.Field, v float64, signs []sign) bool {
 	return low == 0 || slices.ContainsFunc(signs, func(s sign) bool { return upper >= s.within[0] && upper <= s.within[1] })
 }
 
-// byFit puts the match first that explains more: more values, more of each, with
-// fewer differences from the profile.
+// byFit puts the match first that explains more: more values, and all that its
+// profile names, more of each, with fewer differences from the profile.
 func byFit(a, b Match) int {
 	fa, fb := a.fit(), b.fit()
 	return slices.Compare(fa[:], fb[:])
 }
 
 // fit is the smaller, the better the match.
-func (m *Match) fit() [4]int {
+func (m *Match) fit() [5]int {
 	named, halves := 0, 0
 	if m.named {
 		named = -1
@@ -175,7 +175,7 @@ func (m *Match) fit() [4]int {
 			halves++
 		}
 	}
-	return [4]int{named, -len(m.Found), halves, m.Variant.odd()}
+	return [5]int{named, -len(m.Found), m.Wanted - len(m.Found), halves, m.Variant.odd()}
 }
 
 // valueOf reads the field f; false for what has no value.
