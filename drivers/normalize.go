@@ -176,6 +176,7 @@ func (p *Profile) GatewayPoints(d Device) []gateway.Point {
 		g := gateway.Point{
 			Facility: d.Facility, Name: pt.Name, Text: pt.Text, Role: pt.Role, Unit: pt.Unit, Kind: kind,
 			States: pt.states(), MaxAge: pt.MaxAge, Decimals: pt.decimals(kind),
+			Deadband: pt.Deadband, Heartbeat: pt.Heartbeat,
 		}
 		if g.Text.IsZero() {
 			g.Text.EN = pt.Name

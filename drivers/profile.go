@@ -140,25 +140,27 @@ type Point struct {
 	Path string `yaml:"path"` // dotted path into the JSON payload, such as "data.temp" or "values.2.v"
 
 	// Meaning.
-	Scale    *float64         `yaml:"scale"` // value = raw*scale + offset
-	Factor   *Factor          `yaml:"scale_from"`
-	Offset   float64          `yaml:"offset"`
-	Invert   bool             `yaml:"invert"`   // a normally closed contact: 1 reads as 0
-	NA       []int64          `yaml:"na"`       // raw values of the register or registers, or in the payload, that mean "not available"
-	Range    []float64        `yaml:"range"`    // lowest and highest possible value, after scaling
-	MaxStep  float64          `yaml:"max_step"` // Modbus: the most it changes from one reading to the next; 0 for anything
-	Stuck    time.Duration    `yaml:"stuck"`    // for how long an analog value may be exactly the same; 0 for ever
-	MaxRate  Rate             `yaml:"max_rate"` // Modbus: the most a counter grows, such as 100/h
-	Rollover float64          `yaml:"rollover"` // Modbus: the value at which a counter begins again; default by its type
-	Gate     *Gate            `yaml:"valid_when"`
-	Unit     string           `yaml:"unit"`
-	Role     string           `yaml:"role"`
-	Kind     string           `yaml:"kind"` // analog discrete enum counter bitset; the obvious one if not given
-	Enum     map[int64]Choice `yaml:"enum"`
-	Group    string           `yaml:"group"`
-	MaxAge   time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
-	Decimals *int             `yaml:"decimals"`
-	Verify   bool             `yaml:"verify"` // the source leaves a doubt that only a device can settle
+	Scale     *float64         `yaml:"scale"` // value = raw*scale + offset
+	Factor    *Factor          `yaml:"scale_from"`
+	Offset    float64          `yaml:"offset"`
+	Invert    bool             `yaml:"invert"`   // a normally closed contact: 1 reads as 0
+	NA        []int64          `yaml:"na"`       // raw values of the register or registers, or in the payload, that mean "not available"
+	Range     []float64        `yaml:"range"`    // lowest and highest possible value, after scaling
+	MaxStep   float64          `yaml:"max_step"` // Modbus: the most it changes from one reading to the next; 0 for anything
+	Stuck     time.Duration    `yaml:"stuck"`    // for how long an analog value may be exactly the same; 0 for ever
+	MaxRate   Rate             `yaml:"max_rate"` // Modbus: the most a counter grows, such as 100/h
+	Rollover  float64          `yaml:"rollover"` // Modbus: the value at which a counter begins again; default by its type
+	Gate      *Gate            `yaml:"valid_when"`
+	Unit      string           `yaml:"unit"`
+	Role      string           `yaml:"role"`
+	Kind      string           `yaml:"kind"` // analog discrete enum counter bitset; the obvious one if not given
+	Enum      map[int64]Choice `yaml:"enum"`
+	Group     string           `yaml:"group"`
+	MaxAge    time.Duration    `yaml:"max_age"` // default 3 periods, at least 10s; of MQTT points none
+	Decimals  *int             `yaml:"decimals"`
+	Deadband  float64          `yaml:"deadband"`  // for storage only: a value no further than this from the one stored last is not stored
+	Heartbeat time.Duration    `yaml:"heartbeat"` // for storage only: stored at least so often; default 10min if there is a deadband
+	Verify    bool             `yaml:"verify"`    // the source leaves a doubt that only a device can settle
 }
 
 // Rate is a growth in a second, in the unit of its point. It is written 100/h.

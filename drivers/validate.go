@@ -145,6 +145,10 @@ func (p *Profile) validatePoint(report gateway.Report, pt *Point) {
 	validateLook(report, pt.Role, pt.Unit, pt.Decimals)
 	oneOf(report, "group", pt.Group, "", fast, normal, slow)
 	duration(report, "max_age", pt.MaxAge, time.Second, math.MaxInt64)
+	duration(report, "heartbeat", pt.Heartbeat, time.Second, 24*time.Hour)
+	if !(pt.Deadband >= 0) || !finite(pt.Deadband) {
+		report("deadband", fmt.Sprintf("a deadband of %v", pt.Deadband), "a number above 0, in the unit of the point")
+	}
 	full := p.complete(*pt)
 	kind, ok := gateway.ParseKind(full.Kind)
 	if !ok {

@@ -106,6 +106,11 @@ type Point struct {
 	Period   time.Duration   // how often a new sample is expected; 0 if it comes on events only
 	MaxAge   time.Duration   // without a new sample for this long the value is stale; 0 for never
 	Decimals int             // digits worth showing after the point
+	// Deadband and Heartbeat thin out what is stored of the point, and nothing
+	// else: only a value further than Deadband from the one stored last, and one
+	// each Heartbeat. Without both every sample is stored.
+	Deadband  float64
+	Heartbeat time.Duration
 	// Formula is how the value is made from other points of the facility, as
 	// package formula reads it; "" for a point that is measured.
 	Formula string

@@ -34,6 +34,7 @@ import (
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/telemetry/sieve"
 )
 
 const (
@@ -53,6 +54,7 @@ type Options struct {
 
 // Stats say how the writer fares. Counters run since it was made, in samples.
 type Stats struct {
+	Thinned  uint64 // not worth writing by the deadband of their point
 	Written  uint64 // accepted by the server
 	Dropped  uint64 // given up because the buffer was full
 	Rejected uint64 // refused by the server for good
@@ -70,10 +72,13 @@ type Writer struct {
 	url     string
 	idle    func() // closes the connection between two requests
 
+	sieve  *sieve.Sieve
+	kept   []gateway.Sample // scratch of Export
 	buffer buffer
 	full   chan struct{} // a whole batch waits
 
 	written, rejected atomic.Uint64
+	thinned           atomic.Uint64
 	inHand            atomic.Int64 // length of batch
 	mu                sync.Mutex
 	fault             string
@@ -99,7 +104,7 @@ func New(c Config, site *gateway.Site, o Options) (*Writer, error) {
 		transport.DialContext = o.Dial
 	}
 	w := &Writer{
-		config: c, log: cmp.Or(o.Log, slog.Default()), encoder: newEncoder(site),
+		config: c, log: cmp.Or(o.Log, slog.Default()), encoder: newEncoder(site), sieve: sieve.New(site),
 		buffer: buffer{limit: cmp.Or(c.Buffer, defaultBuffer)},
 		full:   make(chan struct{}, 1),
 		limit:  maxBatch, pause: firstPause, idle: transport.CloseIdleConnections,
@@ -111,8 +116,19 @@ func New(c Config, site *gateway.Site, o Options) (*Writer, error) {
 	return w, err
 }
 
-// Export takes samples to be written. It never blocks; the slice is only lent.
+// Export takes samples to be written, those that are worth it. It never blocks;
+// the slice is only lent. It belongs to one goroutine.
 func (w *Writer) Export(samples []gateway.Sample) {
+	if !w.sieve.All() {
+		w.kept = w.kept[:0]
+		for _, s := range samples {
+			if w.sieve.Keep(s) {
+				w.kept = append(w.kept, s)
+			}
+		}
+		w.thinned.Add(uint64(len(samples) - len(w.kept)))
+		samples = w.kept
+	}
 	if w.buffer.put(samples) >= maxBatch {
 		select {
 		case w.full <- struct{}{}:
@@ -127,7 +143,7 @@ func (w *Writer) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return Stats{
-		Written: w.written.Load(), Dropped: dropped, Rejected: w.rejected.Load(),
+		Thinned: w.thinned.Load(), Written: w.written.Load(), Dropped: dropped, Rejected: w.rejected.Load(),
 		Buffered: count + int(w.inHand.Load()), LastError: w.fault,
 	}
 }

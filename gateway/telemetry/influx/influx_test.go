@@ -434,3 +434,27 @@ func TestNewNeedsItsToken(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatStandsStillIsNotWritten counts what a deadband leaves out.
+func TestWhatStandsStillIsNotWritten(t *testing.T) {
+	site, err := gateway.NewSite("s", gateway.Text{}, time.UTC, gateway.English, []gateway.Facility{
+		{ID: "m", Class: gateway.ElectricMeter, Points: []gateway.Point{{Name: "volts", Deadband: 1}, {Name: "amps"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := influx.New(influx.Config{URL: "http://127.0.0.1:1", Org: "o", Bucket: "b"}, site, influx.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		at := gateway.Instant(1_000_000).Add(time.Duration(i) * time.Second)
+		w.Export([]gateway.Sample{
+			{Point: 0, Quality: gateway.Good, Value: 230 + float64(i)/4, At: at},
+			{Point: 1, Quality: gateway.Good, Value: 5, At: at},
+		})
+	}
+	if s := w.Stats(); s.Buffered != 12 || s.Thinned != 8 {
+		t.Errorf("%d samples wait and %d are left out, want 12 and 8", s.Buffered, s.Thinned)
+	}
+}

@@ -26,6 +26,7 @@ func (exports) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c exports) Collect(ch chan<- prometheus.Metric) {
 	s := c.stats()
+	counter(ch, influxSamples, float64(s.Thinned), "thinned")
 	counter(ch, influxSamples, float64(s.Written), "written")
 	counter(ch, influxSamples, float64(s.Dropped), "dropped")
 	counter(ch, influxSamples, float64(s.Rejected), "rejected")

@@ -21,6 +21,7 @@ intact_influx_buffered_samples 50
 # TYPE intact_influx_samples_total counter
 intact_influx_samples_total{result="dropped"} 3
 intact_influx_samples_total{result="rejected"} 1
+intact_influx_samples_total{result="thinned"} 0
 intact_influx_samples_total{result="written"} 100
 # HELP intact_influx_up Whether InfluxDB takes samples right now, 1 or 0.
 # TYPE intact_influx_up gauge
