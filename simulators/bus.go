@@ -12,14 +12,12 @@ import (
 	"github.com/intact-gateway/intact/simulators/mqtt"
 )
 
-// bus is one address of a simulation: a Modbus server, by network or on a serial
-// port, or a broker.
+// bus is one address of a simulation: a Modbus server or a broker.
 type bus struct {
 	log     *slog.Logger
 	address string // once open, with the port that was taken
 
 	server   *modbus.Server // nil for MQTT
-	port     bool           // the server plays on a serial port
 	listener net.Listener
 
 	states map[string]func(time.Time) map[string]any // by topic
@@ -31,8 +29,8 @@ type bus struct {
 
 // newBus returns a bus whose port is not taken yet.
 func newBus(b Bus, log *slog.Logger) *bus {
-	if address := b.TCP + b.RTUOverTCP + b.RTU; address != "" {
-		return &bus{log: log, address: address, server: &modbus.Server{Serial: b.TCP == ""}, port: b.RTU != ""}
+	if b.TCP != "" {
+		return &bus{log: log, address: b.TCP, server: new(modbus.Server)}
 	}
 	return &bus{log: log, address: b.MQTT, states: make(map[string]func(time.Time) map[string]any)}
 }
@@ -44,9 +42,6 @@ func (b *bus) open(listen func(network, address string) (net.Listener, error)) e
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.startBroker()
-	}
-	if b.port {
-		return nil // which is made when it runs
 	}
 	var err error
 	if b.listener, err = listen("tcp", b.address); err != nil {
@@ -75,10 +70,7 @@ func (b *bus) where() string {
 
 // run serves the bus until ctx ends.
 func (b *bus) run(ctx context.Context, every time.Duration) error {
-	switch {
-	case b.port:
-		return b.server.ServePort(ctx, b.address)
-	case b.server != nil:
+	if b.server != nil {
 		return b.server.Serve(ctx, b.listener)
 	}
 	p := &mqtt.Publisher{Publish: b.publish, Every: every, Devices: b.states}

@@ -33,13 +33,11 @@ type Plan struct {
 	Repeat time.Duration `yaml:"repeat"`
 }
 
-// Bus is an address on which devices are served. Exactly one of its keys is
-// given. Of the addresses, host:port, port 0 takes a free one.
+// Bus is an address on which devices are served. Exactly one of TCP and MQTT is
+// given, as host:port; port 0 takes a free one.
 type Bus struct {
-	TCP        string `yaml:"tcp"`          // a Modbus TCP server
-	RTUOverTCP string `yaml:"rtu_over_tcp"` // a converter: serial frames over TCP
-	RTU        string `yaml:"rtu"`          // a serial port: the name that it gets, such as /tmp/intact-b1
-	MQTT       string `yaml:"mqtt"`         // a broker
+	TCP  string `yaml:"tcp"`  // a Modbus TCP server
+	MQTT string `yaml:"mqtt"` // a broker
 }
 
 // Device is one simulated device: a model of package plant that speaks a
@@ -106,21 +104,17 @@ func (p *Plan) Validate(report gateway.Report) {
 
 // validate reports what is wrong with the bus.
 func (b Bus) validate(report gateway.Report) {
-	given := 0
-	for key, address := range map[string]string{"tcp": b.TCP, "rtu_over_tcp": b.RTUOverTCP, "mqtt": b.MQTT, "rtu": b.RTU} {
+	if (b.TCP == "") == (b.MQTT == "") {
+		report("", "a bus has either tcp or mqtt", "for instance tcp: 127.0.0.1:1502")
+		return
+	}
+	for key, address := range map[string]string{"tcp": b.TCP, "mqtt": b.MQTT} {
 		if address == "" {
-			continue
-		}
-		given++
-		if key == "rtu" {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			report(key, fmt.Sprintf("%q is not host:port", address), "for instance 127.0.0.1:0 for a free port")
 		}
-	}
-	if given != 1 {
-		report("", "a bus has one of tcp, rtu_over_tcp, rtu and mqtt", "for instance tcp: 127.0.0.1:1502")
 	}
 }
 
@@ -141,9 +135,9 @@ func (d *Device) validate(buses map[string]Bus, report gateway.Report) {
 		report("topic", "a device on MQTT needs a topic without + and #", "")
 	case bus.MQTT != "" && d.Unit != nil:
 		report("unit", "a device on MQTT has no unit", "")
-	case bus.MQTT == "" && (d.Unit == nil || *d.Unit < 0 || *d.Unit > 255):
+	case bus.TCP != "" && (d.Unit == nil || *d.Unit < 0 || *d.Unit > 255):
 		report("unit", "a device on Modbus needs a unit from 0 to 255", "")
-	case bus.MQTT == "" && d.Topic != "":
+	case bus.TCP != "" && d.Topic != "":
 		report("topic", "a device on Modbus has no topic", "")
 	}
 }

@@ -283,7 +283,7 @@ func TestAPlanSaysEverythingThatIsWrong(t *testing.T) {
 	want := []string{
 		"speed: speed -1 is out of bounds",
 		"publish: the time between messages is negative",
-		"buses.x: a bus has one of tcp, rtu_over_tcp, rtu and mqtt",
+		"buses.x: a bus has either tcp or mqtt",
 		`buses.y.tcp: "nowhere" is not host:port`,
 		`devices[0].id: "One" cannot name a device`,
 		`devices[1].model: unknown model "lift", want one of booster, electric_meter, elevator, environment, fire_panel, fire_water, gas_meter, leak_sensor, pump, sump, water_meter`,

@@ -3,6 +3,7 @@ package modbus
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"time"
 )
@@ -31,22 +32,18 @@ const (
 	Cut           FaultKind = "cut"            // half an answer, then nothing
 	Drop          FaultKind = "drop"           // half an answer, then the connection closes
 	Drip          FaultKind = "drip"           // the right answer, byte by byte
-	BadCRC        FaultKind = "crc"            // spoilt on the way: on a serial line its check sum is wrong, over TCP its header
-	Twice         FaultKind = "twice"          // the right answer, and once more
-	Blank         FaultKind = "blank"          // every register reads as FFFF: no value, of floats no number
-	Swapped       FaultKind = "swapped"        // the words of each pair of registers change places
 )
 
 // FaultKinds returns every kind of fault, for messages and checks.
 func FaultKinds() []FaultKind {
-	return []FaultKind{Dead, Slow, Exception, Garbage, Short, Foreign, Stale, WrongFunction, Cut, Drop, Drip, BadCRC, Twice, Blank, Swapped}
+	return []FaultKind{Dead, Slow, Exception, Garbage, Short, Foreign, Stale, WrongFunction, Cut, Drop, Drip}
 }
 
 // errDropped ends a connection on purpose.
 var errDropped = errors.New("connection dropped by a fault")
 
 // send puts the answer on the wire, spoilt in the way the fault says.
-func (f Fault) send(ctx context.Context, to wire, a reply) error {
+func (f Fault) send(ctx context.Context, conn net.Conn, a reply) error {
 	switch f.Kind {
 	case Dead:
 		return nil
@@ -57,7 +54,7 @@ func (f Fault) send(ctx context.Context, to wire, a reply) error {
 	case Exception:
 		a.pdu = exception(a.pdu[0]&0x7F, f.Code)
 	case Garbage:
-		return to.write(garbage(a.transaction))
+		return write(conn, garbage(a.transaction))
 	case Short:
 		a.pdu = shorten(a.pdu)
 	case Foreign:
@@ -68,48 +65,30 @@ func (f Fault) send(ctx context.Context, to wire, a reply) error {
 		a.pdu = slices.Clone(a.pdu)
 		a.pdu[0] ^= 0x07 // 3 becomes 4 and the reverse
 	case Cut:
-		b := to.frame(a)
-		return to.write(b[:len(b)/2])
+		b := a.frame()
+		return write(conn, b[:len(b)/2])
 	case Drop:
-		b := to.frame(a)
-		return errors.Join(to.write(b[:len(b)/2]), errDropped)
+		b := a.frame()
+		return errors.Join(write(conn, b[:len(b)/2]), errDropped)
 	case Drip:
-		return to.drip(ctx, to.frame(a), f.Delay)
-	case BadCRC:
-		return to.write(to.spoilt(to.frame(a)))
-	case Twice:
-		return to.write(append(to.frame(a), to.frame(a)...))
-	case Blank:
-		a.pdu = blank(a.pdu)
-	case Swapped:
-		a.pdu = swapped(a.pdu)
+		return drip(ctx, conn, a.frame(), f.Delay)
 	}
-	return to.write(to.frame(a))
-}
-
-// spoilt returns a frame that shows that it is wrong.
-func (w wire) spoilt(frame []byte) []byte {
-	at := len(frame) - 1
-	if !w.serial {
-		at = 2 // the protocol, which is 0 for Modbus
-	}
-	frame[at] ^= 0x55
-	return frame
+	return write(conn, a.frame())
 }
 
 // write sends all of b.
-func (w wire) write(b []byte) error {
-	_, err := w.Write(b)
+func write(conn net.Conn, b []byte) error {
+	_, err := conn.Write(b)
 	return err
 }
 
 // drip sends a frame byte by byte with a pause before each.
-func (w wire) drip(ctx context.Context, frame []byte, delay time.Duration) error {
+func drip(ctx context.Context, conn net.Conn, frame []byte, delay time.Duration) error {
 	for i := range frame {
 		if err := pause(ctx, delay); err != nil {
 			return err
 		}
-		if err := w.write(frame[i : i+1]); err != nil {
+		if err := write(conn, frame[i:i+1]); err != nil {
 			return err
 		}
 	}
@@ -129,30 +108,6 @@ func shorten(pdu []byte) []byte {
 	short := slices.Clone(pdu[:len(pdu)-unit])
 	short[1] -= byte(unit)
 	return short
-}
-
-// blank returns a good answer of registers with all bits set.
-func blank(pdu []byte) []byte {
-	if pdu[0]&0x80 != 0 || pdu[0] <= readDiscrete {
-		return pdu
-	}
-	b := slices.Clone(pdu)
-	for i := range b[2:] {
-		b[2+i] = 0xFF
-	}
-	return b
-}
-
-// swapped returns a good answer of registers with those of each pair exchanged.
-func swapped(pdu []byte) []byte {
-	if pdu[0]&0x80 != 0 || pdu[0] <= readDiscrete {
-		return pdu
-	}
-	b := slices.Clone(pdu)
-	for i := 2; i+4 <= len(b); i += 4 {
-		b[i], b[i+1], b[i+2], b[i+3] = b[i+2], b[i+3], b[i], b[i+1]
-	}
-	return b
 }
 
 // garbage returns noise as a bad cable makes it, different each time. Its

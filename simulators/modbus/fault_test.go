@@ -84,10 +84,6 @@ func TestEachFaultSpoilsTheAnswerInItsWay(t *testing.T) {
 		{"another function", modbus.Fault{Kind: modbus.WrongFunction}, patched(7, 4), 0, 0, false},
 		{"half, then nothing", modbus.Fault{Kind: modbus.Cut}, answer[:6], 0, 0, false},
 		{"half, then closed", modbus.Fault{Kind: modbus.Drop}, answer[:6], 0, 0, true},
-		{"spoilt", modbus.Fault{Kind: modbus.BadCRC}, patched(2, 0x55), 0, 0, false},
-		{"twice", modbus.Fault{Kind: modbus.Twice}, slices.Concat(answer, answer), 0, 0, false},
-		{"no value", modbus.Fault{Kind: modbus.Blank}, slices.Concat(answer[:9], []byte{0xFF, 0xFF, 0xFF, 0xFF}), 0, 0, false},
-		{"words swapped", modbus.Fault{Kind: modbus.Swapped}, slices.Concat(answer[:9], []byte{0x56, 0x78, 0x12, 0x34}), 0, 0, false},
 		{"byte by byte", modbus.Fault{Kind: modbus.Drip, Delay: 100 * time.Millisecond}, answer, 100 * time.Millisecond, 1300 * time.Millisecond, false},
 	} {
 		checked[tt.fault.Kind] = true

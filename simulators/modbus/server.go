@@ -1,5 +1,4 @@
-// Package modbus plays the Modbus side of a building, over TCP, as a converter with
-// RTU frames over TCP, or on a serial port: units that answer
+// Package modbus plays the Modbus TCP side of a building: units that answer
 // reads with the registers of a shipped profile, filled from a simulated device,
 // or with registers set one by one.
 //
@@ -37,16 +36,12 @@ const (
 	longest    = 254 // unit and PDU
 )
 
-// Server is one Modbus address with its units behind it. The zero value is a
-// server of Modbus TCP without units.
+// Server is one Modbus TCP address with its units behind it. The zero value is
+// a server without units.
 type Server struct {
-	// Serial has what comes over TCP be RTU frames, as from a converter. Set it
-	// before serving.
-	Serial bool
-
 	mu    sync.Mutex
 	units map[byte]*Unit
-	conns map[io.Closer]bool
+	conns map[net.Conn]bool
 	down  bool
 }
 
@@ -98,21 +93,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // serial converter does, until the client leaves, ctx ends or a request cannot
 // be understood. It closes conn.
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
-	if s.Serial {
-		s.ServeSerial(ctx, conn)
-		return
-	}
-	s.serve(ctx, conn, func() (request, error) { return readRequest(conn) }, false)
-}
-
-// ServeSerial answers the requests that come over a serial line as ServeConn does.
-// What is no request there is noise.
-func (s *Server) ServeSerial(ctx context.Context, line io.ReadWriteCloser) {
-	r := rtuReader{r: line}
-	s.serve(ctx, line, r.next, true)
-}
-
-func (s *Server) serve(ctx context.Context, conn io.ReadWriteCloser, next func() (request, error), serial bool) {
 	defer conn.Close()
 	if !s.enter(conn) {
 		return
@@ -121,28 +101,14 @@ func (s *Server) serve(ctx context.Context, conn io.ReadWriteCloser, next func()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	for {
-		r, err := next()
+		r, err := readRequest(conn)
 		if err != nil {
 			return
 		}
-		if err := s.answer(ctx, wire{conn, serial}, r); err != nil {
+		if err := s.answer(ctx, conn, r); err != nil {
 			return
 		}
 	}
-}
-
-// wire is where answers go, and their form there.
-type wire struct {
-	io.Writer
-	serial bool
-}
-
-// frame returns the bytes of an answer on the wire.
-func (w wire) frame(r reply) []byte {
-	if w.serial {
-		return r.serial()
-	}
-	return r.tcp()
 }
 
 // SetDown cuts the line or mends it: while it is down every connection is
@@ -158,29 +124,23 @@ func (s *Server) SetDown(down bool) {
 	}
 }
 
-func (s *Server) isDown() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.down
-}
-
 // enter takes note of a connection, so that SetDown can close it. It reports
 // whether the line is up.
-func (s *Server) enter(conn io.Closer) bool {
+func (s *Server) enter(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down {
 		return false
 	}
 	if s.conns == nil {
-		s.conns = make(map[io.Closer]bool)
+		s.conns = make(map[net.Conn]bool)
 	}
 	s.conns[conn] = true
 	return true
 }
 
 // leave forgets a connection.
-func (s *Server) leave(conn io.Closer) {
+func (s *Server) leave(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
@@ -224,14 +184,8 @@ type reply struct {
 	pdu         []byte
 }
 
-// serial returns the bytes of the answer on a serial line.
-func (r reply) serial() []byte {
-	b := append([]byte{r.unit}, r.pdu...)
-	return binary.LittleEndian.AppendUint16(b, crc(b))
-}
-
-// tcp returns the bytes of the answer over Modbus TCP.
-func (r reply) tcp() []byte {
+// frame returns the bytes of the answer on the wire.
+func (r reply) frame() []byte {
 	b := make([]byte, headerSize, headerSize+len(r.pdu))
 	binary.BigEndian.PutUint16(b, r.transaction)
 	binary.BigEndian.PutUint16(b[4:], uint16(1+len(r.pdu)))
@@ -242,22 +196,18 @@ func (r reply) tcp() []byte {
 // exception returns the PDU that refuses a function.
 func exception(function, code byte) []byte { return []byte{function | 0x80, code} }
 
-// answer answers one request. The error means that the connection is done for. On
-// a serial line nobody answers for a unit that is not there, over TCP a gateway
-// does.
-func (s *Server) answer(ctx context.Context, to wire, r request) error {
+// answer answers one request. The error means that the connection is done for.
+func (s *Server) answer(ctx context.Context, conn net.Conn, r request) error {
 	s.mu.Lock()
 	u := s.units[r.unit]
 	s.mu.Unlock()
 	a := reply{transaction: r.transaction, unit: r.unit}
 	if u == nil {
-		if to.serial {
-			return nil
-		}
 		a.pdu = exception(r.function, noTarget)
-		return to.write(to.frame(a))
+		_, err := conn.Write(a.frame())
+		return err
 	}
 	var f Fault
 	a.pdu, f = u.read(r)
-	return f.send(ctx, to, a)
+	return f.send(ctx, conn, a)
 }
