@@ -1,10 +1,8 @@
 package simulators_test
 
 import (
-	"context"
 	"encoding/json"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -45,14 +43,7 @@ func start(t *testing.T, plan simulators.Plan, tell func(*simulators.Simulation,
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := s.Run(ctx); err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	t.Cleanup(func() { cancel(); running.Wait() })
+	run(t, s)
 	return s
 }
 

@@ -1,6 +1,6 @@
 // Package simulators plays a whole building: the devices of a plan with their
-// physics, on Modbus TCP servers and an MQTT broker of their own, and a script
-// of faults that befall them.
+// physics, on Modbus servers, serial ports and an MQTT broker of their own, and
+// a script of faults that befall them.
 //
 // A simulation runs in real time at a chosen speed and never sees the gateway
 // that watches it. Without free ports of its own it does not begin; nothing is
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/simulators/modbus"
 	"github.com/intact-gateway/intact/simulators/plant"
 )
 
@@ -33,11 +34,43 @@ type Plan struct {
 	Repeat time.Duration `yaml:"repeat"`
 }
 
-// Bus is an address on which devices are served. Exactly one of TCP and MQTT is
-// given, as host:port; port 0 takes a free one.
+// Bus is an address on which devices are served: exactly one of its fields is
+// given. Addresses are host:port, port 0 takes a free one.
 type Bus struct {
-	TCP  string `yaml:"tcp"`  // a Modbus TCP server
-	MQTT string `yaml:"mqtt"` // a broker
+	TCP        string `yaml:"tcp"`          // a Modbus TCP server
+	RTUOverTCP string `yaml:"rtu_over_tcp"` // serial frames over TCP, as through a converter
+	RTU        string `yaml:"rtu"`          // the name of a serial port to be made
+	MQTT       string `yaml:"mqtt"`         // a broker
+}
+
+// kinds are the keys of a bus, in the order of its fields.
+var kinds = []string{"tcp", "rtu_over_tcp", "rtu", "mqtt"}
+
+// Kind returns the key of the bus and what it says: "tcp" and its address. The
+// key is "" unless exactly one is given.
+func (b Bus) Kind() (key, address string) {
+	for i, a := range []string{b.TCP, b.RTUOverTCP, b.RTU, b.MQTT} {
+		switch {
+		case a == "":
+		case key != "":
+			return "", ""
+		default:
+			key, address = kinds[i], a
+		}
+	}
+	return key, address
+}
+
+// wire returns how the bytes of a Modbus bus travel.
+func (b Bus) wire() modbus.Wire {
+	switch {
+	case b.RTU != "":
+		return modbus.RTU
+	case b.RTUOverTCP != "":
+		return modbus.RTUOverTCP
+	default:
+		return modbus.TCP
+	}
 }
 
 // Device is one simulated device: a model of package plant that speaks a
@@ -47,7 +80,7 @@ type Device struct {
 	Model   string             `yaml:"model,required"`
 	Profile string             `yaml:"profile,required"`
 	Bus     string             `yaml:"bus,required"`
-	Unit    *int               `yaml:"unit"`  // Modbus, 0 to 255
+	Unit    *int               `yaml:"unit"`  // Modbus, 0 to 255; on serial lines 1 to 247
 	Topic   string             `yaml:"topic"` // MQTT
 	Set     map[string]float64 `yaml:"set"`   // parameters of the model
 }
@@ -104,14 +137,12 @@ func (p *Plan) Validate(report gateway.Report) {
 
 // validate reports what is wrong with the bus.
 func (b Bus) validate(report gateway.Report) {
-	if (b.TCP == "") == (b.MQTT == "") {
-		report("", "a bus has either tcp or mqtt", "for instance tcp: 127.0.0.1:1502")
-		return
-	}
-	for key, address := range map[string]string{"tcp": b.TCP, "mqtt": b.MQTT} {
-		if address == "" {
-			continue
-		}
+	key, address := b.Kind()
+	switch key {
+	case "":
+		report("", "a bus has one of "+strings.Join(kinds, ", "), "for instance tcp: 127.0.0.1:1502")
+	case "rtu":
+	default:
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			report(key, fmt.Sprintf("%q is not host:port", address), "for instance 127.0.0.1:0 for a free port")
 		}
@@ -128,17 +159,22 @@ func (d *Device) validate(buses map[string]Bus, report gateway.Report) {
 		report("model", err.Error(), "")
 	}
 	bus, ok := buses[d.Bus]
+	key, _ := bus.Kind()
 	switch {
 	case !ok:
 		report("bus", fmt.Sprintf("there is no bus %q", d.Bus), "it is one of "+strings.Join(slices.Sorted(maps.Keys(buses)), ", "))
-	case bus.MQTT != "" && (d.Topic == "" || strings.ContainsAny(d.Topic, "+#")):
+	case key == "": // reported with the bus
+	case key == "mqtt" && (d.Topic == "" || strings.ContainsAny(d.Topic, "+#")):
 		report("topic", "a device on MQTT needs a topic without + and #", "")
-	case bus.MQTT != "" && d.Unit != nil:
+	case key == "mqtt" && d.Unit != nil:
 		report("unit", "a device on MQTT has no unit", "")
-	case bus.TCP != "" && (d.Unit == nil || *d.Unit < 0 || *d.Unit > 255):
-		report("unit", "a device on Modbus needs a unit from 0 to 255", "")
-	case bus.TCP != "" && d.Topic != "":
+	case key == "mqtt":
+	case d.Topic != "":
 		report("topic", "a device on Modbus has no topic", "")
+	case key == "tcp" && (d.Unit == nil || *d.Unit < 0 || *d.Unit > 255):
+		report("unit", "a device on Modbus TCP needs a unit from 0 to 255", "")
+	case key != "tcp" && (d.Unit == nil || *d.Unit < 1 || *d.Unit > 247):
+		report("unit", "a device on a serial line needs a unit from 1 to 247", "")
 	}
 }
 

@@ -14,24 +14,29 @@ import (
 
 // Faults that are neither of a model nor of a Modbus answer.
 const (
-	stuck = "stuck" // a sensor keeps its value
-	drop  = "drop"  // of a bus: the line is down
+	stuck        = "stuck"         // a sensor keeps its value
+	counterReset = "counter_reset" // counters begin at 0, until the fault ends
+	reboot       = "reboot"        // a device is silent, then its counters begin at 0; a converter loses its port
+	drop         = "drop"          // of a bus: the line is down
+	silence      = "silence"       // of a bus: nobody answers
 )
 
 // Event is one fault that befalls a device or a whole bus.
 //
-// A fault is one of the device's model, "stuck" for the sensor of a role, or
-// one of the wire: any FaultKind of package modbus, of MQTT devices only "dead".
-// The only fault of a bus is "drop".
+// A fault is one of the device's model; "stuck" for the sensor of a role,
+// "counter_reset" or "reboot"; or one of the wire: any FaultKind of package
+// modbus, of MQTT devices only "dead". A bus has "drop", a Modbus bus "silence",
+// too, and on a TCP port "reboot".
 type Event struct {
 	At     *time.Duration `yaml:"at"`     // real time since the start, whatever the speed
 	SimAt  *time.Duration `yaml:"sim_at"` // or simulated time since the start
 	For    time.Duration  `yaml:"for"`    // by the same clock; 0 until the script starts over
+	Every  time.Duration  `yaml:"every"`  // again and again, by the same clock; 0 for once
 	Device string         `yaml:"device"`
 	Bus    string         `yaml:"bus"`
 	Fault  string         `yaml:"fault,required"`
 	Role   string         `yaml:"role"`  // of stuck
-	Delay  time.Duration  `yaml:"delay"` // of slow and drip
+	Delay  time.Duration  `yaml:"delay"` // of slow, drip and split
 	Code   int            `yaml:"code"`  // of exception
 	Say    gateway.Text   `yaml:"say"`   // what people are told when it begins
 }
@@ -81,27 +86,46 @@ func due(script []Event, repeat, from, to time.Duration, real bool) []happening 
 		if at == nil {
 			continue
 		}
-		first := time.Duration(0)
-		if round > 0 {
-			// An event begun in the round before may end in this one.
-			first = max(0, from/round-1) * round
-		}
-		for begin := first; begin <= to; begin += round {
-			add(i, begin+*at, true)
+		for _, begin := range e.beginnings(*at, round, from, to) {
+			add(i, begin, true)
 			switch {
 			case e.For > 0:
-				add(i, begin+*at+e.For, false)
+				add(i, begin+e.For, false)
 			case round > 0:
-				add(i, begin+round, false)
-			}
-			if round <= 0 {
-				break
+				add(i, begin-*at+round, false)
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b happening) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(order(a), order(b)))
 	})
+	return all
+}
+
+// beginnings returns when the event begins up to and including to, at least those
+// of which the beginning or the end comes after from. It is first due at at, in
+// every round anew if there are rounds.
+func (e *Event) beginnings(at, round, from, to time.Duration) []time.Duration {
+	var all []time.Duration
+	start := time.Duration(0)
+	if round > 0 {
+		// An event begun in the round before may end in this one.
+		start = max(0, from/round-1) * round
+	}
+	for ; start <= to; start += round {
+		if e.Every == 0 {
+			all = append(all, start+at)
+		} else {
+			// The one before the next may still be going on.
+			first := max(0, (from-start-at)/e.Every-1)
+			for t := start + at + first*e.Every; t <= to && (round == 0 || t+e.For <= start+round); t += e.Every {
+				all = append(all, t)
+			}
+		}
+		if round == 0 {
+			break
+		}
+	}
 	return all
 }
 
@@ -133,8 +157,10 @@ func (e *Event) validateTimes(repeat time.Duration, report gateway.Report) {
 	switch {
 	case (e.At == nil) == (e.SimAt == nil):
 		report("", "an event has either at or sim_at", "for instance at: 20s")
-	case e.At != nil && *e.At < 0, e.SimAt != nil && *e.SimAt < 0, e.For < 0:
+	case e.At != nil && *e.At < 0, e.SimAt != nil && *e.SimAt < 0, e.For < 0, e.Every < 0:
 		report("", "a time is negative", "")
+	case e.Every > 0 && (e.For == 0 || e.For >= e.Every):
+		report("every", "an event that comes again must be over before", "for instance for: 10s, every: 1min")
 	case repeat > 0 && e.At != nil && *e.At+max(e.For, 1) > repeat:
 		report("", fmt.Sprintf("the event is not over when the script starts again after %v", repeat), "")
 	}
@@ -147,11 +173,11 @@ func (e *Event) validateFault(p *Plan, report gateway.Report) {
 		return
 	}
 	if e.Bus != "" {
-		if _, ok := p.Buses[e.Bus]; !ok {
+		bus, ok := p.Buses[e.Bus]
+		if !ok {
 			report("bus", fmt.Sprintf("there is no bus %q", e.Bus), "")
-		}
-		if e.Fault != drop {
-			report("fault", fmt.Sprintf("a bus has no fault %q", e.Fault), "its only fault is drop")
+		} else if known := bus.faults(); !slices.Contains(known, e.Fault) {
+			report("fault", fmt.Sprintf("bus %s has no fault %q", e.Bus, e.Fault), "it has "+strings.Join(known, ", "))
 		}
 		return
 	}
@@ -174,21 +200,36 @@ func (e *Event) validateDetails(report gateway.Report) {
 	if (e.Fault == stuck) != (e.Role != "") {
 		report("role", "role is for the fault stuck, which needs it", "for instance role: pressure.outlet")
 	}
-	if (kind == modbus.Slow || kind == modbus.Drip) != (e.Delay > 0) {
-		report("delay", "delay is for the faults slow and drip, which need it", "for instance delay: 900ms")
+	if kind.Delayed() != (e.Delay > 0) {
+		report("delay", "delay is for the faults slow, drip and split, which need it", "for instance delay: 900ms")
+	}
+	if e.Fault == reboot && e.For == 0 {
+		report("for", "a device that reboots must come back", "for instance for: 20s")
 	}
 	if (kind == modbus.Exception) != (e.Code >= 1 && e.Code <= 255) {
 		report("code", "code is for the fault exception, which needs it", "for instance code: 6 for a busy device")
 	}
 }
 
+// faults returns every fault that the line as a whole can have.
+func (b Bus) faults() []string {
+	switch key, _ := b.Kind(); key {
+	case "tcp", "rtu_over_tcp":
+		return []string{drop, reboot, silence}
+	case "rtu":
+		return []string{drop, silence}
+	default:
+		return []string{drop}
+	}
+}
+
 // faultsOf returns every fault that the device can have.
 func faultsOf(d Device, buses map[string]Bus) []string {
-	faults := append(slices.Clone(plant.Faults(d.Model)), stuck)
+	faults := append(slices.Clone(plant.Faults(d.Model)), stuck, counterReset, reboot)
 	if buses[d.Bus].MQTT != "" {
 		return append(faults, string(modbus.Dead))
 	}
-	for _, k := range modbus.FaultKinds() {
+	for _, k := range modbus.FaultKinds(buses[d.Bus].wire()) {
 		faults = append(faults, string(k))
 	}
 	return faults

@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/intact-gateway/intact/drivers"
-	"github.com/intact-gateway/intact/simulators/modbus"
 	"github.com/intact-gateway/intact/simulators/plant"
 )
 
@@ -41,21 +40,6 @@ type Simulation struct {
 	mu      sync.Mutex // held while the plant is stepped or looked at
 	plant   *plant.Plant
 	devices map[string]*device
-}
-
-// device is one device of the plan.
-type device struct {
-	*plant.Device
-	plan    Device
-	profile *drivers.Profile
-	unit    *modbus.Unit // nil on MQTT
-	wire    []wireFault  // in the order they began; the last one acts
-}
-
-// wireFault is a fault of the wire and the event of the script it came from.
-type wireFault struct {
-	event int
-	fault modbus.Fault
 }
 
 // New builds the plan and takes its ports, which Run serves and frees; without
@@ -85,7 +69,7 @@ func New(plan Plan, profiles map[string]*drivers.Profile, o Options) (*Simulatio
 		plant: plant.New(plan.Seed, time.Duration(plan.Start)),
 	}
 	for id, b := range plan.Buses {
-		s.buses[id] = newBus(b, o.Log.With("bus", id))
+		s.buses[id] = newBus(b, o, o.Log.With("bus", id))
 	}
 	var errs []error
 	for i := range plan.Devices {
@@ -96,7 +80,7 @@ func New(plan Plan, profiles map[string]*drivers.Profile, o Options) (*Simulatio
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.buses)) {
-		if err := s.buses[id].open(o.Listen); err != nil {
+		if err := s.buses[id].open(); err != nil {
 			return nil, errors.Join(fmt.Errorf("bus %s: %w", id, err), s.Close())
 		}
 	}
@@ -130,7 +114,7 @@ func (s *Simulation) add(d Device, profiles map[string]*drivers.Profile) error {
 	if err != nil {
 		return err
 	}
-	dev := &device{Device: made, plan: d, profile: profile}
+	dev := &device{Device: made, plan: d, profile: profile, counts: counters(profile)}
 	s.devices[d.ID] = dev
 	if bus.server == nil {
 		if err := checkPayload(profile); err != nil {
@@ -171,7 +155,8 @@ func (s *Simulation) state(d *device) map[string]any {
 	return payload(d.profile, d)
 }
 
-// Addrs returns where each bus listens, as host:port by its id.
+// Addrs returns where each bus is reached by its id: host:port, or the name of
+// its serial port.
 func (s *Simulation) Addrs() map[string]string {
 	addrs := make(map[string]string, len(s.buses))
 	for id, b := range s.buses {
@@ -257,7 +242,7 @@ func (s *Simulation) step(d time.Duration) {
 func (s *Simulation) apply(h happening) {
 	e := h.Event
 	if e.Bus != "" {
-		s.buses[e.Bus].setDown(h.Begin)
+		s.buses[e.Bus].setFault(e.Fault, h.Begin)
 		return
 	}
 	s.mu.Lock()
@@ -270,29 +255,7 @@ func (s *Simulation) apply(h happening) {
 		}
 	case slices.Contains(plant.Faults(d.plan.Model), e.Fault):
 		d.End(e.Fault)
-	case e.Fault == stuck && h.Begin:
-		d.Stick(e.Role)
-	case e.Fault == stuck:
-		d.Free(e.Role)
 	default:
-		d.spoil(h)
+		d.suffer(h)
 	}
-}
-
-// spoil begins or ends a fault of the wire. Of several at once the one that
-// began last acts.
-func (d *device) spoil(h happening) {
-	d.wire = slices.DeleteFunc(d.wire, func(w wireFault) bool { return w.event == h.event })
-	if h.Begin {
-		e := h.Event
-		d.wire = append(d.wire, wireFault{h.event, modbus.Fault{Kind: modbus.FaultKind(e.Fault), Delay: e.Delay, Code: byte(e.Code)}})
-	}
-	if d.unit == nil {
-		return
-	}
-	var acts modbus.Fault
-	if n := len(d.wire); n > 0 {
-		acts = d.wire[n-1].fault
-	}
-	d.unit.SetFault(acts)
 }

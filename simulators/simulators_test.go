@@ -131,12 +131,17 @@ func read(conn net.Conn) ([2]uint16, error) {
 	return [2]uint16{binary.BigEndian.Uint16(b[9:]), binary.BigEndian.Uint16(b[11:])}, err
 }
 
-// play runs a plan in a bubble while act looks at it.
+// play runs a plan of a pump in a bubble while act looks at it.
 func play(t *testing.T, plan simulators.Plan, tell func(simulators.Happening), act func(*wire)) {
+	t.Helper()
+	playWith(t, plan, drive(), tell, act)
+}
+
+func playWith(t *testing.T, plan simulators.Plan, profiles map[string]*drivers.Profile, tell func(simulators.Happening), act func(*wire)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		s, err := simulators.New(plan, drive(), simulators.Options{Tell: tell, Listen: w.listen})
+		s, err := simulators.New(plan, profiles, simulators.Options{Tell: tell, Listen: w.listen})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,16 +257,17 @@ func TestAPlanSaysEverythingThatIsWrong(t *testing.T) {
 	at := time.Second
 	plan := simulators.Plan{
 		Speed: -1, Publish: -1, Repeat: 10 * time.Second,
-		Buses: map[string]simulators.Bus{"a": {TCP: "127.0.0.1:0"}, "m": {MQTT: "127.0.0.1:0"}, "x": {}, "y": {TCP: "nowhere"}},
+		Buses: map[string]simulators.Bus{"a": {TCP: "127.0.0.1:0"}, "m": {MQTT: "127.0.0.1:0"}, "s": {RTU: "/tmp/s"}, "x": {}, "y": {TCP: "nowhere"}, "z": {TCP: "127.0.0.1:0", RTU: "/tmp/z"}},
 		Devices: []simulators.Device{
 			{ID: "One", Model: "pump", Profile: "p", Bus: "a", Unit: new(1)},
 			{ID: "two", Model: "lift", Profile: "p", Bus: "a", Unit: new(1)},
-			{ID: "two", Model: "pump", Profile: "p", Bus: "z", Unit: new(2)},
+			{ID: "two", Model: "pump", Profile: "p", Bus: "q", Unit: new(2)},
 			{ID: "four", Model: "pump", Profile: "p", Bus: "a", Unit: new(256)},
 			{ID: "five", Model: "pump", Profile: "p", Bus: "m", Topic: "a/+"},
 			{ID: "six", Model: "pump", Profile: "p", Bus: "m", Topic: "t", Unit: new(1)},
 			{ID: "seven", Model: "pump", Profile: "p", Bus: "a", Topic: "t", Unit: new(7)},
 			{ID: "eight", Model: "pump", Profile: "p", Bus: "m", Topic: "t"},
+			{ID: "nine", Model: "pump", Profile: "p", Bus: "s", Unit: new(0)},
 		},
 		Script: []simulators.Event{
 			{Device: "two", Fault: "trip"},
@@ -270,12 +276,18 @@ func TestAPlanSaysEverythingThatIsWrong(t *testing.T) {
 			{At: new(8 * time.Second), For: 3 * time.Second, Device: "eight", Fault: "trip"},
 			{At: &at, Fault: "trip"},
 			{At: &at, Bus: "q", Fault: "trip"},
-			{At: &at, Device: "nine", Fault: "trip"},
+			{At: &at, Device: "ten", Fault: "trip"},
 			{At: &at, Device: "eight", Fault: "garbage"},
 			{At: &at, Device: "eight", Fault: "stuck"},
 			{At: &at, Device: "seven", Fault: "slow"},
 			{At: &at, Device: "seven", Fault: "exception"},
 			{At: &at, Device: "seven", Fault: "trip", Role: "flow", Delay: 1, Code: 2},
+			{At: &at, Device: "seven", Fault: "bad_crc"},
+			{At: &at, Device: "nine", Fault: "stale"},
+			{At: &at, Device: "nine", Fault: "reboot"},
+			{At: &at, Bus: "s", Fault: "reboot"},
+			{At: &at, For: at, Every: at, Device: "seven", Fault: "trip"},
+			{At: &at, Every: at, Device: "seven", Fault: "trip"},
 		},
 	}
 	var got []string
@@ -283,18 +295,20 @@ func TestAPlanSaysEverythingThatIsWrong(t *testing.T) {
 	want := []string{
 		"speed: speed -1 is out of bounds",
 		"publish: the time between messages is negative",
-		"buses.x: a bus has either tcp or mqtt",
+		"buses.x: a bus has one of tcp, rtu_over_tcp, rtu, mqtt",
 		`buses.y.tcp: "nowhere" is not host:port`,
+		"buses.z: a bus has one of tcp, rtu_over_tcp, rtu, mqtt",
 		`devices[0].id: "One" cannot name a device`,
 		`devices[1].model: unknown model "lift", want one of booster, electric_meter, elevator, environment, fire_panel, fire_water, gas_meter, leak_sensor, pump, sump, water_meter`,
 		"devices[1]: unit 1 of bus a is taken by devices[0]",
-		`devices[2].bus: there is no bus "z"`,
+		`devices[2].bus: there is no bus "q"`,
 		"devices[2]: device two is taken by devices[1]",
-		"devices[3].unit: a device on Modbus needs a unit from 0 to 255",
+		"devices[3].unit: a device on Modbus TCP needs a unit from 0 to 255",
 		"devices[4].topic: a device on MQTT needs a topic without + and #",
 		"devices[5].unit: a device on MQTT has no unit",
 		"devices[6].topic: a device on Modbus has no topic",
 		"devices[7]: topic t of bus m is taken by devices[5]",
+		"devices[8].unit: a device on a serial line needs a unit from 1 to 247",
 		"script[0]: an event has either at or sim_at",
 		`script[0].fault: device two has no fault "trip"`,
 		"script[1]: an event has either at or sim_at",
@@ -303,15 +317,20 @@ func TestAPlanSaysEverythingThatIsWrong(t *testing.T) {
 		"script[3]: the event is not over when the script starts again after 10s",
 		"script[4]: an event befalls either a device or a bus",
 		`script[5].bus: there is no bus "q"`,
-		`script[5].fault: a bus has no fault "trip"`,
-		`script[6].device: there is no device "nine"`,
+		`script[6].device: there is no device "ten"`,
 		`script[7].fault: device eight has no fault "garbage"`,
 		"script[8].role: role is for the fault stuck, which needs it",
-		"script[9].delay: delay is for the faults slow and drip, which need it",
+		"script[9].delay: delay is for the faults slow, drip and split, which need it",
 		"script[10].code: code is for the fault exception, which needs it",
 		"script[11].role: role is for the fault stuck, which needs it",
-		"script[11].delay: delay is for the faults slow and drip, which need it",
+		"script[11].delay: delay is for the faults slow, drip and split, which need it",
 		"script[11].code: code is for the fault exception, which needs it",
+		`script[12].fault: device seven has no fault "bad_crc"`,
+		`script[13].fault: device nine has no fault "stale"`,
+		"script[14].for: a device that reboots must come back",
+		`script[15].fault: bus s has no fault "reboot"`,
+		"script[16].every: an event that comes again must be over before",
+		"script[17].every: an event that comes again must be over before",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)

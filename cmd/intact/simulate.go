@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,11 +34,20 @@ func simulateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			addrs := s.Addrs()
-			for _, bus := range slices.Sorted(maps.Keys(addrs)) {
-				fmt.Fprintf(cmd.OutOrStdout(), "%-12s%s\n", bus, addrs[bus])
-			}
+			printLines(cmd.OutOrStdout(), plan, s.Addrs())
 			return s.Run(cmd.Context())
 		},
+	}
+}
+
+// printLines says how each bus is reached, as a site file has it.
+func printLines(out io.Writer, plan simulators.Plan, addrs map[string]string) {
+	for _, id := range slices.Sorted(maps.Keys(addrs)) {
+		key, _ := plan.Buses[id].Kind()
+		fmt.Fprintf(out, "%-12s%s: %s", id, key, addrs[id])
+		if port, err := os.Readlink(addrs[id]); key == "rtu" && err == nil {
+			fmt.Fprintf(out, " (%s)", port)
+		}
+		fmt.Fprintln(out)
 	}
 }

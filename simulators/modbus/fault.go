@@ -3,7 +3,7 @@ package modbus
 import (
 	"context"
 	"errors"
-	"net"
+	"io"
 	"slices"
 	"time"
 )
@@ -12,7 +12,7 @@ import (
 // healthy wire.
 type Fault struct {
 	Kind  FaultKind
-	Delay time.Duration // of Slow: before the answer; of Drip: before each byte
+	Delay time.Duration // of Slow: before the answer; of Drip: before each byte; of Split: between the halves
 	Code  byte          // of Exception
 }
 
@@ -27,34 +27,69 @@ const (
 	Garbage       FaultKind = "garbage"        // bytes that are no frame
 	Short         FaultKind = "short"          // one register less than was asked for
 	Foreign       FaultKind = "foreign"        // the answer of another unit
-	Stale         FaultKind = "stale"          // the number of an earlier request
 	WrongFunction FaultKind = "wrong_function" // the answer to another function
 	Cut           FaultKind = "cut"            // half an answer, then nothing
-	Drop          FaultKind = "drop"           // half an answer, then the connection closes
 	Drip          FaultKind = "drip"           // the right answer, byte by byte
+	Split         FaultKind = "split"          // the right answer in two halves
+	Twice         FaultKind = "twice"          // the right answer two times in one piece
+	Merged        FaultKind = "merged"         // every other answer comes in front of the next one
+	NaN           FaultKind = "nan"            // floats are NaN, of other registers all bits are set
+	Swapped       FaultKind = "swapped"        // the registers of long values in reverse order
+
+	// On a number in front of each frame.
+	Stale FaultKind = "stale" // the number of an earlier request
+
+	// On a checksum behind each frame.
+	BadCRC FaultKind = "bad_crc"
+
+	// On a connection.
+	Drop   FaultKind = "drop"    // half an answer, then the connection closes (FIN)
+	Reset  FaultKind = "reset"   // half an answer, then the connection breaks (RST)
+	HangUp FaultKind = "hang_up" // the connection closes instead of an answer
 )
 
-// FaultKinds returns every kind of fault, for messages and checks.
-func FaultKinds() []FaultKind {
-	return []FaultKind{Dead, Slow, Exception, Garbage, Short, Foreign, Stale, WrongFunction, Cut, Drop, Drip}
+// FaultKinds returns every kind of fault that there is on a wire, for messages
+// and checks.
+func FaultKinds(w Wire) []FaultKind {
+	kinds := []FaultKind{
+		Dead, Slow, Exception, Garbage, Short, Foreign, WrongFunction, Cut, Drip, Split, Twice, Merged, NaN, Swapped,
+	}
+	if w.serial() {
+		kinds = append(kinds, BadCRC)
+	} else {
+		kinds = append(kinds, Stale)
+	}
+	if w != RTU {
+		kinds = append(kinds, Drop, Reset, HangUp)
+	}
+	return kinds
 }
+
+// Delayed reports whether the kind has a delay.
+func (k FaultKind) Delayed() bool { return k == Slow || k == Drip || k == Split }
 
 // errDropped ends a connection on purpose.
 var errDropped = errors.New("connection dropped by a fault")
 
-// send puts the answer on the wire, spoilt in the way the fault says.
-func (f Fault) send(ctx context.Context, conn net.Conn, a reply) error {
+// send puts the answer on the wire, spoilt in the way the fault says. A fault
+// that the wire cannot have leaves it as it is.
+func (f Fault) send(ctx context.Context, conn io.WriteCloser, w Wire, a reply) error {
+	if !slices.Contains(FaultKinds(w), f.Kind) {
+		return write(conn, a.frame(w))
+	}
 	switch f.Kind {
 	case Dead:
 		return nil
+	case HangUp:
+		return errDropped
+	case Garbage:
+		return write(conn, garbage(a.transaction))
 	case Slow:
 		if err := pause(ctx, f.Delay); err != nil {
 			return err
 		}
 	case Exception:
 		a.pdu = exception(a.pdu[0]&0x7F, f.Code)
-	case Garbage:
-		return write(conn, garbage(a.transaction))
 	case Short:
 		a.pdu = shorten(a.pdu)
 	case Foreign:
@@ -64,26 +99,48 @@ func (f Fault) send(ctx context.Context, conn net.Conn, a reply) error {
 	case WrongFunction:
 		a.pdu = slices.Clone(a.pdu)
 		a.pdu[0] ^= 0x07 // 3 becomes 4 and the reverse
-	case Cut:
-		b := a.frame()
-		return write(conn, b[:len(b)/2])
-	case Drop:
-		b := a.frame()
-		return errors.Join(write(conn, b[:len(b)/2]), errDropped)
-	case Drip:
-		return drip(ctx, conn, a.frame(), f.Delay)
 	}
-	return write(conn, a.frame())
+	return f.spoil(ctx, conn, a.frame(w))
+}
+
+// spoil puts the bytes of a frame on the wire in the way the fault says.
+func (f Fault) spoil(ctx context.Context, conn io.WriteCloser, frame []byte) error {
+	half := len(frame) / 2
+	switch f.Kind {
+	case BadCRC:
+		frame[len(frame)-1] ^= 0xFF
+	case Twice:
+		frame = slices.Concat(frame, frame)
+	case Cut:
+		frame = frame[:half]
+	case Drop:
+		return errors.Join(write(conn, frame[:half]), errDropped)
+	case Reset:
+		err := write(conn, frame[:half])
+		reset(conn)
+		return errors.Join(err, errDropped)
+	case Split:
+		if err := write(conn, frame[:half]); err != nil {
+			return err
+		}
+		if err := pause(ctx, f.Delay); err != nil {
+			return err
+		}
+		frame = frame[half:]
+	case Drip:
+		return drip(ctx, conn, frame, f.Delay)
+	}
+	return write(conn, frame)
 }
 
 // write sends all of b.
-func write(conn net.Conn, b []byte) error {
+func write(conn io.Writer, b []byte) error {
 	_, err := conn.Write(b)
 	return err
 }
 
 // drip sends a frame byte by byte with a pause before each.
-func drip(ctx context.Context, conn net.Conn, frame []byte, delay time.Duration) error {
+func drip(ctx context.Context, conn io.Writer, frame []byte, delay time.Duration) error {
 	for i := range frame {
 		if err := pause(ctx, delay); err != nil {
 			return err

@@ -21,12 +21,23 @@ var question = []byte{1, 2, 0, 0, 0, 6, 1, 3, 0, 10, 0, 2}
 // answer is the right one.
 var answer = []byte{1, 2, 0, 0, 0, 7, 1, 3, 4, 0x12, 0x34, 0x56, 0x78}
 
+// serialQuestion and serialAnswer are the same on a serial line, with the
+// checksums that an independent calculator gives.
+var (
+	serialQuestion = []byte{1, 3, 0, 10, 0, 2, 0xE4, 0x09}
+	serialAnswer   = []byte{1, 3, 4, 0x12, 0x34, 0x56, 0x78, 0x81, 0x07}
+)
+
 // ask puts the question to a unit with the fault and returns all that comes
 // within a minute of simulated time, how long the first and the last byte took,
 // and whether the connection was closed.
-func ask(t *testing.T, f modbus.Fault) (got []byte, first, last time.Duration, closed bool) {
+func ask(t *testing.T, wire modbus.Wire, f modbus.Fault) (got []byte, first, last time.Duration, closed bool) {
+	question := question
+	if wire != modbus.TCP {
+		question = serialQuestion
+	}
 	synctest.Test(t, func(t *testing.T) {
-		s := new(modbus.Server)
+		s := &modbus.Server{Wire: wire}
 		u := unit(t, s, 1, nil)
 		u.SetRegister(modbus.Holding, 10, 0x1234)
 		u.SetRegister(modbus.Holding, 11, 0x5678)
@@ -60,46 +71,80 @@ func ask(t *testing.T, f modbus.Fault) (got []byte, first, last time.Duration, c
 	return got, first, last, closed
 }
 
+// spoilt is what becomes of an answer.
+type spoilt struct {
+	name        string
+	fault       modbus.Fault
+	want        []byte
+	first, last time.Duration
+	closed      bool
+}
+
 func TestEachFaultSpoilsTheAnswerInItsWay(t *testing.T) {
-	patched := func(at int, v byte) []byte {
-		b := slices.Clone(answer)
+	patched := func(b []byte, at int, v byte) []byte {
+		b = slices.Clone(b)
 		b[at] = v
 		return b
 	}
-	checked := make(map[modbus.FaultKind]bool)
-	for _, tt := range []struct {
-		name        string
-		fault       modbus.Fault
-		want        []byte
-		first, last time.Duration
-		closed      bool
-	}{
-		{"no fault", modbus.Fault{}, answer, 0, 0, false},
-		{"dead", modbus.Fault{Kind: modbus.Dead}, nil, 0, 0, false},
-		{"slow", modbus.Fault{Kind: modbus.Slow, Delay: 900 * time.Millisecond}, answer, 900 * time.Millisecond, 900 * time.Millisecond, false},
-		{"exception", modbus.Fault{Kind: modbus.Exception, Code: 6}, []byte{1, 2, 0, 0, 0, 3, 1, 0x83, 6}, 0, 0, false},
-		{"one register short", modbus.Fault{Kind: modbus.Short}, []byte{1, 2, 0, 0, 0, 5, 1, 3, 2, 0x12, 0x34}, 0, 0, false},
-		{"another unit", modbus.Fault{Kind: modbus.Foreign}, patched(6, 2), 0, 0, false},
-		{"another transaction", modbus.Fault{Kind: modbus.Stale}, patched(1, 1), 0, 0, false},
-		{"another function", modbus.Fault{Kind: modbus.WrongFunction}, patched(7, 4), 0, 0, false},
-		{"half, then nothing", modbus.Fault{Kind: modbus.Cut}, answer[:6], 0, 0, false},
-		{"half, then closed", modbus.Fault{Kind: modbus.Drop}, answer[:6], 0, 0, true},
-		{"byte by byte", modbus.Fault{Kind: modbus.Drip, Delay: 100 * time.Millisecond}, answer, 100 * time.Millisecond, 1300 * time.Millisecond, false},
+	const tenth = 100 * time.Millisecond
+	everywhere := func(answer, exception, short, foreign, function []byte) []spoilt {
+		half := len(answer) / 2
+		return []spoilt{
+			{"no fault", modbus.Fault{}, answer, 0, 0, false},
+			{"dead", modbus.Fault{Kind: modbus.Dead}, nil, 0, 0, false},
+			{"slow", modbus.Fault{Kind: modbus.Slow, Delay: 9 * tenth}, answer, 9 * tenth, 9 * tenth, false},
+			{"exception", modbus.Fault{Kind: modbus.Exception, Code: 6}, exception, 0, 0, false},
+			{"one register short", modbus.Fault{Kind: modbus.Short}, short, 0, 0, false},
+			{"another unit", modbus.Fault{Kind: modbus.Foreign}, foreign, 0, 0, false},
+			{"another function", modbus.Fault{Kind: modbus.WrongFunction}, function, 0, 0, false},
+			{"half, then nothing", modbus.Fault{Kind: modbus.Cut}, answer[:half], 0, 0, false},
+			{"byte by byte", modbus.Fault{Kind: modbus.Drip, Delay: tenth}, answer, tenth, time.Duration(len(answer)) * tenth, false},
+			{"in two halves", modbus.Fault{Kind: modbus.Split, Delay: tenth}, answer, 0, tenth, false},
+			{"two times", modbus.Fault{Kind: modbus.Twice}, slices.Concat(answer, answer), 0, 0, false},
+			{"kept for the next", modbus.Fault{Kind: modbus.Merged}, nil, 0, 0, false},
+			// Registers that are set one by one have no form to be spoilt.
+			{"no number", modbus.Fault{Kind: modbus.NaN}, answer, 0, 0, false},
+			{"registers in reverse", modbus.Fault{Kind: modbus.Swapped}, answer, 0, 0, false},
+		}
+	}
+	connected := func(answer []byte) []spoilt {
+		half := len(answer) / 2
+		return []spoilt{
+			{"half, then closed", modbus.Fault{Kind: modbus.Drop}, answer[:half], 0, 0, true},
+			{"half, then reset", modbus.Fault{Kind: modbus.Reset}, answer[:half], 0, 0, true},
+			{"closed", modbus.Fault{Kind: modbus.HangUp}, nil, 0, 0, true},
+		}
+	}
+	tcp := everywhere(answer, []byte{1, 2, 0, 0, 0, 3, 1, 0x83, 6}, []byte{1, 2, 0, 0, 0, 5, 1, 3, 2, 0x12, 0x34},
+		patched(answer, 6, 2), patched(answer, 7, 4))
+	tcp = append(tcp, connected(answer)...)
+	tcp = append(tcp, spoilt{"another transaction", modbus.Fault{Kind: modbus.Stale}, patched(answer, 1, 1), 0, 0, false})
+	serial := everywhere(serialAnswer, []byte{1, 0x83, 6, 0xC1, 0x32}, []byte{1, 3, 2, 0x12, 0x34, 0xB5, 0x33},
+		[]byte{2, 3, 4, 0x12, 0x34, 0x56, 0x78, 0xB2, 0x07}, []byte{1, 4, 4, 0x12, 0x34, 0x56, 0x78, 0x80, 0xB0})
+	serial = append(serial, spoilt{"a wrong checksum", modbus.Fault{Kind: modbus.BadCRC}, patched(serialAnswer, 8, 0xF8), 0, 0, false})
+	for wire, all := range map[modbus.Wire][]spoilt{
+		modbus.TCP: tcp, modbus.RTUOverTCP: append(slices.Clone(serial), connected(serialAnswer)...), modbus.RTU: serial,
 	} {
-		checked[tt.fault.Kind] = true
-		got, first, last, closed := ask(t, tt.fault)
-		if !slices.Equal(got, tt.want) || first != tt.first || last != tt.last || closed != tt.closed {
-			t.Errorf("%s: % x after %v to %v, closed %v; want % x after %v to %v, closed %v",
-				tt.name, got, first, last, closed, tt.want, tt.first, tt.last, tt.closed)
+		checked := make(map[modbus.FaultKind]bool)
+		for _, tt := range all {
+			checked[tt.fault.Kind] = true
+			got, first, last, closed := ask(t, wire, tt.fault)
+			if !slices.Equal(got, tt.want) || first != tt.first || last != tt.last || closed != tt.closed {
+				t.Errorf("wire %d, %s: % x after %v to %v, closed %v; want % x after %v to %v, closed %v",
+					wire, tt.name, got, first, last, closed, tt.want, tt.first, tt.last, tt.closed)
+			}
+		}
+		for _, kind := range modbus.FaultKinds(wire) {
+			if !checked[kind] && kind != modbus.Garbage {
+				t.Errorf("wire %d: nobody checks %s", wire, kind)
+			}
+		}
+		if got, _, _, _ := ask(t, wire, modbus.Fault{Kind: modbus.Garbage}); len(got) < 5 || got[2] == 0 {
+			t.Errorf("wire %d: garbage is % x, which may pass for a frame", wire, got)
 		}
 	}
-	for _, kind := range modbus.FaultKinds() {
-		if !checked[kind] && kind != modbus.Garbage {
-			t.Errorf("nobody checks %s", kind)
-		}
-	}
-	if got, _, _, _ := ask(t, modbus.Fault{Kind: modbus.Garbage}); len(got) < 5 || got[2] == 0 {
-		t.Errorf("garbage is % x, which may pass for a frame", got)
+	if got, _, _, _ := ask(t, modbus.TCP, modbus.Fault{Kind: modbus.BadCRC}); !slices.Equal(got, answer) {
+		t.Errorf("a fault that there is not on the wire made % x of the answer", got)
 	}
 }
 

@@ -293,7 +293,7 @@ func moduloWords(v float64, n int) uint64 {
 // there is one that fits, NaN for floats, else 0.
 func (f *field) missing() uint64 {
 	if f.form == float {
-		return map[int]uint64{16: 0x7E00, 32: 0x7FC00000, 64: 0x7FF8000000000000}[f.size]
+		return f.nonsense()
 	}
 	for _, na := range f.na {
 		raw := uint64(na)
@@ -305,6 +305,15 @@ func (f *field) missing() uint64 {
 		}
 	}
 	return 0
+}
+
+// nonsense returns the raw bits of a device that has lost its measurement: NaN
+// for floats, else all bits set.
+func (f *field) nonsense() uint64 {
+	if f.form != float {
+		return ones(f.width)
+	}
+	return map[int]uint64{16: 0x7E00, 32: 0x7FC00000, 64: 0x7FF8000000000000}[f.size]
 }
 
 // mask returns the bits of the whole type that belong to the point.

@@ -376,37 +376,55 @@ func TestWhatCannotBeLaidOutSaysWhy(t *testing.T) {
 	}
 }
 
-func TestMbpollReads(t *testing.T) {
-	mbpoll, err := exec.LookPath("mbpoll")
+// mbpoll returns a function that runs mbpoll once with the arguments.
+func mbpoll(t *testing.T) func(args ...string) string {
+	t.Helper()
+	path, err := exec.LookPath("mbpoll")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("mbpoll is missing: apt-get install mbpoll")
 		}
 		t.Skip("mbpoll is missing: apt-get install mbpoll")
 	}
-	f32 := func(reg int, role string) drivers.Point {
-		return drivers.Point{Name: role, Reg: &reg, Role: role, Type: "f32", Table: "input"}
-	}
-	s := new(modbus.Server)
-	u := unit(t, s, 7, profile(f32(0, "a"), f32(2, "b"), at(4, nil),
-		drivers.Point{Name: "c", Reg: new(5), Table: "discrete", Role: "c"}))
-	u.Update(roles{"a": 234, "b": -0.5, "x4": 4711, "c": 1})
-	host, port, _ := net.SplitHostPort(serve(t, s))
-	poll := func(args ...string) string {
-		out, err := exec.CommandContext(t.Context(), mbpoll, append(args, "-0", "-1", "-a", "7", "-p", port, host)...).CombinedOutput()
+	return func(args ...string) string {
+		out, err := exec.CommandContext(t.Context(), path, append([]string{"-0", "-1", "-a", "7"}, args...)...).CombinedOutput()
 		if err != nil {
 			t.Logf("mbpoll: %v", err)
 		}
 		return string(out)
 	}
+}
+
+// polled puts unit 7 behind s, which holds what expectPolled looks for.
+func polled(t *testing.T, s *modbus.Server) {
+	t.Helper()
+	f32 := func(reg int, role string) drivers.Point {
+		return drivers.Point{Name: role, Reg: &reg, Role: role, Type: "f32", Table: "input"}
+	}
+	u := unit(t, s, 7, profile(f32(0, "a"), f32(2, "b"), at(4, nil),
+		drivers.Point{Name: "c", Reg: new(5), Table: "discrete", Role: "c"}))
+	u.Update(roles{"a": 234, "b": -0.5, "x4": 4711, "c": 1})
+}
+
+// expectPolled reads unit 7 with mbpoll, which reaches it by what follows its
+// own arguments.
+func expectPolled(t *testing.T, poll func(args ...string) string, where ...string) {
+	t.Helper()
 	for _, tt := range []struct{ args, want string }{
 		{"-t 3:float -B -r 0 -c 2", "[0]: \t234\n[2]: \t-0.5\n"},
 		{"-t 4 -r 4", "[4]: \t4711\n"},
 		{"-t 1 -r 5", "[5]: \t1\n"},
 		{"-t 4 -r 90", "Illegal data address"},
 	} {
-		if got := poll(strings.Fields(tt.args)...); !strings.Contains(got, tt.want) {
+		if got := poll(append(strings.Fields(tt.args), where...)...); !strings.Contains(got, tt.want) {
 			t.Errorf("mbpoll %s says\n%s\nwant %q", tt.args, got, tt.want)
 		}
 	}
+}
+
+func TestMbpollReads(t *testing.T) {
+	poll, s := mbpoll(t), new(modbus.Server)
+	polled(t, s)
+	host, port, _ := net.SplitHostPort(serve(t, s))
+	expectPolled(t, poll, "-p", port, host)
 }

@@ -1,6 +1,7 @@
-// Package modbus plays the Modbus TCP side of a building: units that answer
-// reads with the registers of a shipped profile, filled from a simulated device,
-// or with registers set one by one.
+// Package modbus plays the Modbus side of a building, over Modbus TCP, over a
+// serial line or over both as a converter joins them: units that answer reads
+// with the registers of a shipped profile, filled from a simulated device, or
+// with registers set one by one.
 //
 // It is the measure for the driver and therefore shares no code with it: of a
 // profile it reads the data only, frames and register encoding are written here
@@ -12,7 +13,6 @@ package modbus
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -36,13 +36,16 @@ const (
 	longest    = 254 // unit and PDU
 )
 
-// Server is one Modbus TCP address with its units behind it. The zero value is
-// a server without units.
+// Server is one address, or one serial line, with its units behind it. The zero
+// value is a server of Modbus TCP without units.
 type Server struct {
-	mu    sync.Mutex
-	units map[byte]*Unit
-	conns map[net.Conn]bool
-	down  bool
+	Wire Wire // set before the first connection is served
+
+	mu     sync.Mutex
+	units  map[byte]*Unit
+	conns  map[io.Closer]bool
+	down   bool
+	silent bool
 }
 
 // AddUnit puts a unit behind the server. It has the registers of the profile,
@@ -90,9 +93,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // ServeConn answers the requests that come over conn, one after the other as a
-// serial converter does, until the client leaves, ctx ends or a request cannot
-// be understood. It closes conn.
-func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
+// converter does, until the client leaves, ctx ends or a request cannot be
+// understood. It closes conn.
+//
+// On a serial line each unit thinks for itself: one that is late holds up nobody
+// else, and does not hear what it is asked meanwhile.
+func (s *Server) ServeConn(ctx context.Context, conn io.ReadWriteCloser) {
+	ctx, cancel := context.WithCancel(ctx)
+	v := &visit{server: s, conn: conn}
+	defer v.thinking.Wait()
+	defer cancel()
 	defer conn.Close()
 	if !s.enter(conn) {
 		return
@@ -100,12 +110,13 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	defer s.leave(conn)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
+	next := s.Wire.requests(conn)
 	for {
-		r, err := readRequest(conn)
+		r, err := next()
 		if err != nil {
 			return
 		}
-		if err := s.answer(ctx, conn, r); err != nil {
+		if err := v.answer(ctx, r); err != nil {
 			return
 		}
 	}
@@ -124,90 +135,97 @@ func (s *Server) SetDown(down bool) {
 	}
 }
 
+// SetSilent has nobody answer any more, or again: connections stay, and what
+// comes over them is lost, as behind a cable that was cut.
+func (s *Server) SetSilent(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = silent
+}
+
+// Reset ends every connection with an RST.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		reset(conn)
+	}
+}
+
 // enter takes note of a connection, so that SetDown can close it. It reports
 // whether the line is up.
-func (s *Server) enter(conn net.Conn) bool {
+func (s *Server) enter(conn io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down {
 		return false
 	}
 	if s.conns == nil {
-		s.conns = make(map[net.Conn]bool)
+		s.conns = make(map[io.Closer]bool)
 	}
 	s.conns[conn] = true
 	return true
 }
 
 // leave forgets a connection.
-func (s *Server) leave(conn net.Conn) {
+func (s *Server) leave(conn io.Closer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
 }
 
-// request is one request as it came.
-type request struct {
-	transaction uint16
-	unit        byte
-	function    byte
-	body        []byte // of the PDU, after the function code
+// asked returns the unit of that number, nil if there is none, and whether
+// anybody answers at all.
+func (s *Server) asked(id byte) (u *Unit, answers bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.units[id], !s.silent
 }
 
-// readRequest reads one request. A header that is none is an error: there is
-// no way to find the next one in the stream.
-func readRequest(r io.Reader) (request, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(r, header[:]); err != nil {
-		return request{}, err
-	}
-	length := binary.BigEndian.Uint16(header[4:])
-	if binary.BigEndian.Uint16(header[2:]) != 0 || length < 2 || length > longest {
-		return request{}, fmt.Errorf("header % x is not Modbus TCP", header)
-	}
-	pdu := make([]byte, length-1)
-	if _, err := io.ReadFull(r, pdu); err != nil {
-		return request{}, err
-	}
-	return request{
-		transaction: binary.BigEndian.Uint16(header[:]),
-		unit:        header[6],
-		function:    pdu[0],
-		body:        pdu[1:],
-	}, nil
+// visit is one connection while it is served.
+type visit struct {
+	server   *Server
+	conn     io.ReadWriteCloser
+	thinking sync.WaitGroup // late units of a serial line
 }
-
-// reply is one answer before it is framed.
-type reply struct {
-	transaction uint16
-	unit        byte
-	pdu         []byte
-}
-
-// frame returns the bytes of the answer on the wire.
-func (r reply) frame() []byte {
-	b := make([]byte, headerSize, headerSize+len(r.pdu))
-	binary.BigEndian.PutUint16(b, r.transaction)
-	binary.BigEndian.PutUint16(b[4:], uint16(1+len(r.pdu)))
-	b[6] = r.unit
-	return append(b, r.pdu...)
-}
-
-// exception returns the PDU that refuses a function.
-func exception(function, code byte) []byte { return []byte{function | 0x80, code} }
 
 // answer answers one request. The error means that the connection is done for.
-func (s *Server) answer(ctx context.Context, conn net.Conn, r request) error {
-	s.mu.Lock()
-	u := s.units[r.unit]
-	s.mu.Unlock()
+func (v *visit) answer(ctx context.Context, r request) error {
+	wire := v.server.Wire
+	u, answers := v.server.asked(r.unit)
 	a := reply{transaction: r.transaction, unit: r.unit}
-	if u == nil {
+	switch {
+	case !answers:
+		return nil
+	case u == nil && wire.serial():
+		return nil // there is no gateway that could say so
+	case u == nil:
 		a.pdu = exception(r.function, noTarget)
-		_, err := conn.Write(a.frame())
-		return err
+		return write(v.conn, a.frame(wire))
 	}
-	var f Fault
-	a.pdu, f = u.read(r)
-	return f.send(ctx, conn, a)
+	pdu, f, hears := u.read(r)
+	if !hears {
+		return nil
+	}
+	a.pdu = pdu
+	switch {
+	case f.Kind == Slow && wire.serial():
+		u.think(true)
+		v.thinking.Go(func() {
+			err := pause(ctx, f.Delay)
+			u.think(false)
+			if err == nil {
+				_ = write(v.conn, a.frame(wire)) // who has left will be seen by reading
+			}
+		})
+		return nil
+	case f.Kind == Merged:
+		both := u.keep(a.frame(wire))
+		if both == nil {
+			return nil
+		}
+		return write(v.conn, both)
+	default:
+		return f.send(ctx, v.conn, wire, a)
+	}
 }

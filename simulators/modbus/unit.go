@@ -48,7 +48,10 @@ type Unit struct {
 	most   int
 	tables map[Table]map[uint16]uint16 // of coils and discrete inputs 0 or 1
 	fields []field
+	raw    []uint64 // what the device measures, by field
 	fault  Fault
+	owed   []byte // of Merged: the answer that is to come with the next one
+	busy   bool   // on a serial line: thinking, and deaf
 }
 
 // newUnit returns a unit without registers.
@@ -72,8 +75,9 @@ func (u *Unit) lay(profile *drivers.Profile) error {
 	}
 	u.fields, u.most = fields, min(p.Limits.MaxRegs, mostRegisters)
 	for _, f := range fields {
-		u.store(f, f.missing())
+		u.raw = append(u.raw, f.missing())
 	}
+	u.refresh()
 	// Makers leave room between values. What the profile allows to be read in
 	// passing reads as 0; farther off there is nothing.
 	for _, t := range u.tables {
@@ -101,8 +105,21 @@ func fillGaps(t map[uint16]uint16, widest int) {
 func (u *Unit) Update(v Values) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for _, f := range u.fields {
-		u.store(f, f.encode(v))
+	for i := range u.fields {
+		u.raw[i] = u.fields[i].encode(v)
+	}
+	u.refresh()
+}
+
+// refresh writes what the device measures into the registers, as the fault has
+// it. The lock is held.
+func (u *Unit) refresh() {
+	for i, f := range u.fields {
+		raw := u.raw[i]
+		if u.fault.Kind == NaN && f.size > 1 {
+			raw = f.nonsense()
+		}
+		u.store(f, raw)
 	}
 }
 
@@ -110,8 +127,11 @@ func (u *Unit) Update(v Values) {
 // bits of these registers as they are.
 func (u *Unit) store(f field, raw uint64) {
 	table := u.tables[f.table]
-	mask := f.words(f.mask())
-	for i, word := range f.words(raw << f.shift) {
+	words, mask := f.words(raw<<f.shift), f.words(f.mask())
+	if u.fault.Kind == Swapped && f.width == f.size {
+		slices.Reverse(words)
+	}
+	for i, word := range words {
 		at := f.address + uint16(i)
 		table[at] = table[at]&^mask[i] | word&mask[i]
 	}
@@ -132,18 +152,44 @@ func (u *Unit) SetRegister(table Table, address, value uint16) {
 func (u *Unit) SetFault(f Fault) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.fault = f
+	u.fault, u.owed = f, nil
+	u.refresh()
 }
 
-// read returns the PDU that answers r, and the fault it must suffer.
-func (u *Unit) read(r request) ([]byte, Fault) {
+// read returns the PDU that answers r, and the fault it must suffer. A unit that
+// is busy does not hear.
+func (u *Unit) read(r request) (pdu []byte, f Fault, hears bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.busy {
+		return nil, Fault{}, false
+	}
 	pdu, code := u.lookup(r)
 	if code != 0 {
 		pdu = exception(r.function, code)
 	}
-	return pdu, u.fault
+	return pdu, u.fault, true
+}
+
+// think begins or ends the time in which the unit does not hear.
+func (u *Unit) think(busy bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.busy = busy
+}
+
+// keep returns frame behind the one that was kept before. If there is none, it
+// keeps frame and returns nil.
+func (u *Unit) keep(frame []byte) []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.owed == nil {
+		u.owed = frame
+		return nil
+	}
+	both := append(u.owed, frame...)
+	u.owed = nil
+	return both
 }
 
 // lookup returns the good answer to r, or the exception code for it.
