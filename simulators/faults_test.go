@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,5 +168,57 @@ func TestAConverterSpeaksSerialFramesOverTCP(t *testing.T) {
 	_, _ = conn.Write([]byte{3, 3, 0, 0, 0, 2, 0xC5, 0xE9})
 	if _, err := io.ReadFull(conn, b[:]); err != nil || b[0] != 3 || b[1] != 3 || b[2] != 4 {
 		t.Errorf("the meter answers % x, %v", b, err)
+	}
+}
+
+// TestTheRehearsalPlaysAsWritten plays the shipped breakdowns for one round and
+// a half, on lines that are no sockets.
+func TestTheRehearsalPlaysAsWritten(t *testing.T) {
+	var plan simulators.Plan
+	decode(t, "../configs/simulations/rehearsal.yaml", &plan)
+	if t.Failed() {
+		t.FailNow()
+	}
+	said := make(map[string]int)
+	for id, b := range plan.Buses {
+		b.RTUOverTCP, b.RTU = b.RTUOverTCP+b.RTU, "" // a bubble has no terminals
+		if id == "b1" {
+			b.RTUOverTCP = "127.0.0.1:5001"
+		}
+		plan.Buses[id] = b
+	}
+	synctest.Test(t, func(t *testing.T) {
+		lines := make(map[string]*wire)
+		begin := time.Now()
+		s, err := simulators.New(plan, shipped(t), simulators.Options{
+			Tell: func(h simulators.Happening) {
+				if late := time.Since(begin) - h.At; late != 0 {
+					t.Errorf("%s is told %v late", h.Text().EN, late)
+				}
+				if h.Begin {
+					said[h.Event.Device+h.Event.Bus+" "+h.Event.Fault]++
+				}
+			},
+			Listen: func(_, address string) (net.Listener, error) {
+				lines[address] = newWire()
+				return lines[address], nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = s.Run(ctx) })
+		time.Sleep(15*time.Minute - time.Millisecond)
+		cancel()
+		running.Wait()
+	})
+	want := map[string]int{
+		"pump-2 trip": 2, "meter-b1 dead": 2, "meter-b1 slow": 2, "meter-main nan": 2, "pump-1 exception": 2,
+		"b1 drop": 2, "gw7 reboot": 1, "plc silence": 1, "meter-main reboot": 1, "meter-b1 bad_crc": 8, "lift-1 entrapment": 1,
+	}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Errorf("what happened (-want +got):\n%s", diff)
 	}
 }
