@@ -169,8 +169,10 @@ func (e *elevator) farther() int {
 // next returns the nearest stop ahead, else the nearest behind.
 func (e *elevator) next() (int, bool) {
 	stops := slices.Clone(e.riders)
-	for _, c := range e.calls {
-		stops = append(stops, c.from)
+	if len(e.riders) < capacity { // a full car stops for nobody who waits
+		for _, c := range e.calls {
+			stops = append(stops, c.from)
+		}
 	}
 	if len(stops) == 0 {
 		return 0, false

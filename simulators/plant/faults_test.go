@@ -192,3 +192,25 @@ func TestFirePumpWaitsForItsSelector(t *testing.T) {
 		t.Error("the pump did not start in automatic")
 	}
 }
+
+// TestALiftTrapsSomebodyEveryTime: while it stands still ever more people wait for
+// it, more than one car takes.
+func TestALiftTrapsSomebodyEveryTime(t *testing.T) {
+	p := plant.New(1, 7*time.Hour)
+	lift, err := p.Add("lift-1", "elevator", map[string]float64{"floors": 18})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 10 {
+		p.Step(45 * time.Minute)
+		if err := lift.Begin("entrapment"); err != nil {
+			t.Fatal(err)
+		}
+		p.Step(2 * time.Hour)
+		if code, _ := lift.Value("fault.code"); code != 11 {
+			t.Errorf("round %d: nobody is trapped, fault code %v", round, code)
+		}
+		lift.End("entrapment")
+		p.Step(2 * time.Hour)
+	}
+}
