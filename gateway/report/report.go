@@ -331,7 +331,7 @@ func (r *Report) countAlarms(site *gateway.Site, raised []alerts.Alert) {
 
 // severities are the severities from the worst to the least.
 func severities() []string {
-	return []string{rules.Critical.String(), rules.Warning.String(), rules.Info.String()}
+	return []string{rules.LifeSafety.String(), rules.Critical.String(), rules.Warning.String(), rules.Info.String()}
 }
 
 // nameOf returns what people call a facility; the site may no longer have it.

@@ -75,6 +75,7 @@ var catalogue = map[string]gateway.Text{
 	"rescue":        {ZH: "救援", EN: "Rescue"},
 	"emergency":     {ZH: "紧急", EN: "Emergency"},
 	"ordinary":      {ZH: "一般", EN: "Ordinary"},
+	"life_safety":   {ZH: "生命安全", EN: "Life safety"},
 	"critical":      {ZH: "严重", EN: "Critical"},
 	"warning":       {ZH: "警告", EN: "Warning"},
 	"info":          {ZH: "提示", EN: "Info"},

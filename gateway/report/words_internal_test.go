@@ -2,14 +2,19 @@ package report
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
 )
 
 func TestEveryWordOfThePageIsInBothLanguages(t *testing.T) {
 	keys := []string{"rescue", "emergency", "ordinary", "respond", "arrive", "finish", "class", "building", "facility"}
 	keys = append(keys, severities()...)
+	if worst := rules.LifeSafety.String(); !slices.Contains(keys, worst) {
+		t.Errorf("the report leaves %s out", worst)
+	}
 	for _, m := range regexp.MustCompile(`T "(\w+)"`).FindAllStringSubmatch(page, -1) {
 		keys = append(keys, m[1])
 	}
