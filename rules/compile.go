@@ -67,16 +67,23 @@ func (c *compiler) checkSettings(packs []Pack) {
 			continue
 		}
 		var known []string
+		given := make(map[string]gateway.Quantity) // in the packs
 		for _, p := range packs {
 			if p.Class == f.Class || p.Class == anyClass {
 				for _, param := range p.Params {
 					known = append(known, param.Name)
+					given[param.Name] = param.Value
 				}
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(c.set.Set[id])) {
-			if !slices.Contains(known, name) {
-				c.report("set."+string(id)+"."+name, fmt.Sprintf("no rule for %s has a param %q", f.Class, name), "one of "+strings.Join(known, ", "))
+			path, own := "set."+string(id)+"."+name, c.set.Set[id][name]
+			switch was, ok := given[name]; {
+			case !ok:
+				c.report(path, fmt.Sprintf("no rule for %s has a param %q", f.Class, name), "one of "+strings.Join(known, ", "))
+			case own.Unit == "" && was.Unit != "":
+				// It would be taken in the unit of each point, which may be another.
+				c.report(path, fmt.Sprintf("%g has no unit", own.Value), fmt.Sprintf("such as %s %g %s; the rules have %s", name+":", own.Value, was.Unit, was))
 			}
 		}
 	}
