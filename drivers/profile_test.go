@@ -156,6 +156,7 @@ func TestEveryMistakeInAProfileIsFound(t *testing.T) {
 			p.Sentinel = []drivers.Sentinel{{Reg: 9, Table: "coil", Type: "bit", Value: 1}}
 		}, "sentinel[0].table", "proves nothing"},
 		{point(func(p *drivers.Point) { p.Stuck = time.Second }), "points.flow.stuck", "1m"},
+		{point(func(p *drivers.Point) { p.Kind, p.Deadband = "enum", 1 }), "points.flow.deadband", "leave out deadband"},
 		{func(p *drivers.Profile) { p.Points[5].Stuck = time.Hour }, "points.energy.stuck", "leave out stuck"},
 		{point(func(p *drivers.Point) { p.MaxStep = -1 }), "points.flow.max_step", "above 0"},
 		{point(func(p *drivers.Point) { p.MaxRate = 1 }), "points.flow.max_rate", "kind: counter"},

@@ -156,6 +156,10 @@ func (p *Profile) validatePoint(report gateway.Report, pt *Point) {
 	} else {
 		validateMeaning(report, pt, kind)
 		p.validateGrowth(report, pt, kind)
+		// Codes are names: the next state may be the next number.
+		if pt.Deadband != 0 && kind.Stepwise() {
+			report("deadband", "every change of a "+kind.String()+" point is stored", "leave out deadband; heartbeat alone stores changes only")
+		}
 	}
 	p.validateGate(report.At("valid_when"), pt)
 	p.validateFactor(report.At("scale_from"), pt, kind)
