@@ -24,7 +24,7 @@ const (
 	// A device or converter that reboots is back within rebootTime, and must not
 	// be missed then: for as long it is dialled at least this often.
 	rebootTime    = 10 * time.Minute
-	rebootBackOff = 1500 * time.Millisecond
+	rebootBackOff = 900 * time.Millisecond
 	// Opening a serial port disturbs nobody, and a plug is put back by hand.
 	maxPortBackOff = 5 * time.Second
 )
@@ -194,12 +194,13 @@ func (p *port) took() time.Duration {
 }
 
 // connect makes sure that there is a connection. An attempt that is due soon is
-// waited for; until a later one every request fails at once.
+// waited for, until a later one every request fails at once. So it does after an
+// attempt that failed: one request of a pass finds that out for all.
 func (l *line) connect(patience time.Duration) error {
 	if l.conn != nil {
 		return nil
 	}
-	if wait := time.Until(l.notBefore); wait > patience {
+	if wait := time.Until(l.notBefore); wait > patience || wait > 0 && errors.Is(l.cause, errDial) {
 		return unreachable{l.cause}
 	} else if !sleep(l.ctx, wait) {
 		return unreachable{lost(l.ctx.Err())}
