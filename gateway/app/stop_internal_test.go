@@ -27,12 +27,16 @@ facilities:
   - {id: lift-3, profile: generic-lift-io, bus: c, unit: 1}
 `
 
-// startInBubble runs a gateway whose devices are dialled with dial and whose
-// page is reached through the listener returned. In the end its store can be
-// opened again: nobody has kept it.
 func startInBubble(t *testing.T, dial func(context.Context, string, string) (net.Conn, error)) (*App, pipeListener) {
 	t.Helper()
-	files := fstest.MapFS{"site.yaml": {Data: []byte(stopSite)}}
+	return startSite(t, fstest.MapFS{"site.yaml": {Data: []byte(stopSite)}}, dial)
+}
+
+// startSite runs a gateway for site.yaml whose devices are dialled with dial and
+// whose page is reached through the listener returned. In the end its store can
+// be opened again: nobody has kept it.
+func startSite(t *testing.T, files fstest.MapFS, dial func(context.Context, string, string) (net.Conn, error)) (*App, pipeListener) {
+	t.Helper()
 	c, err := configs.Load(files, "site.yaml", configs.Options{})
 	if err != nil {
 		t.Fatal(err)
