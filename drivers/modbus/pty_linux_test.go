@@ -2,6 +2,7 @@ package modbus_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -259,10 +260,21 @@ func join(t *testing.T, a, b *os.File) {
 	})
 }
 
+// TestPymodbusOverASerialPort joins the ports of both sides, set as lines are in
+// the field. A pseudo-terminal takes these settings but has no parity, which the
+// other side therefore refuses to set.
 func TestPymodbusOverASerialPort(t *testing.T) {
-	near, ours := openPTY(t)
-	far, theirs := openPTY(t)
-	join(t, near, far)
-	startPymodbus(t, "rtu", theirs)
-	readAll(t, modbus.Config{Transport: modbus.RTU, Address: ours, Serial: modbus.Serial{Baud: 19200}})
+	for _, s := range []modbus.Serial{
+		{Baud: 9600, Parity: modbus.NoParity, Stop: 1},
+		{Baud: 19200, Parity: modbus.NoParity, Stop: 2},
+		{Baud: 115200, Parity: modbus.NoParity, Stop: 1},
+	} {
+		t.Run(fmt.Sprintf("%d 8%c%d", s.Baud, s.Parity, s.Stop), func(t *testing.T) {
+			near, ours := openPTY(t)
+			far, theirs := openPTY(t)
+			join(t, near, far)
+			startPymodbus(t, "rtu", theirs, strconv.Itoa(s.Baud), string(s.Parity), strconv.Itoa(s.Stop))
+			readAll(t, modbus.Config{Transport: modbus.RTU, Address: ours, Serial: s})
+		})
+	}
 }

@@ -1,6 +1,6 @@
 """A Modbus server for the tests, made of pymodbus and nothing of ours.
 
-pymodbus_server.py rtu PORT | tcp TCPPORT | rtu_over_tcp TCPPORT | tls TCPPORT CERT KEY CA
+pymodbus_server.py rtu PORT BAUD PARITY STOP | tcp TCPPORT | rtu_over_tcp TCPPORT | tls TCPPORT CERT KEY CA
 
 It prints "ready" and serves until its standard input ends: units 1 to 3, of
 which each register holds what the tests' word() says.
@@ -30,15 +30,17 @@ def slave(unit):
     return ModbusSlaveContext(co=block(1), di=block(2), hr=block(3), ir=block(4), zero_mode=True)
 
 
-def server(context, kind, where, *files):
+def server(context, kind, where, *more):
     if kind == "rtu":
-        return StartAsyncSerialServer(context=context, framer=ModbusRtuFramer, port=where, baudrate=19200, timeout=0.05)
+        baud, parity, stop = more
+        return StartAsyncSerialServer(context=context, framer=ModbusRtuFramer, port=where, baudrate=int(baud),
+                                      parity=parity, stopbits=int(stop), timeout=0.05)
     address = ("127.0.0.1", int(where))
     if kind == "rtu_over_tcp":
         return StartAsyncTcpServer(context=context, framer=ModbusRtuFramer, address=address)
     if kind == "tcp":
         return StartAsyncTcpServer(context=context, framer=ModbusSocketFramer, address=address)
-    cert, key, ca = files
+    cert, key, ca = more
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(cert, key)
     tls.load_verify_locations(ca)
