@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,9 +18,9 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check --config site.yaml",
 		Short: "Find every mistake of a site file at once, with its place and how to mend it",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := configs.Load(os.DirFS(filepath.Dir(config)), filepath.Base(config), configs.Options{Env: os.LookupEnv})
+			c, err := readSite(config, configs.Options{Env: os.LookupEnv})
 			var faults *configs.Errors
 			if err != nil && !errors.As(err, &faults) {
 				return err
@@ -50,7 +49,6 @@ func checkCommand() *cobra.Command {
 	cmd.Flags().StringVar(&config, "config", "", "the site file")
 	cmd.Flags().BoolVar(&strict, "strict", false, "take warnings for mistakes")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print mistakes and warnings as JSON on standard output")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 

@@ -33,6 +33,8 @@ func TestExitCodesAndStreams(t *testing.T) {
 	lint := "../../configs/testdata/lint/site.yaml"
 	one := filepath.Join(t.TempDir(), "one.yaml")
 	write(t, one, "site: {id: one, timezone: Asia/Shanghai, language: zh}\n")
+	empty := filepath.Join(t.TempDir(), "empty.csv")
+	write(t, empty, "time,point,value\n")
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -49,11 +51,19 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"a site with mistakes", []string{"check", "--config", twelve}, 1, "", "12 mistakes"},
 		{"one mistake stops the gateway", []string{"run", "--config", one}, 1, "", ": 1 mistake\n"},
 		{"mistakes for a program", []string{"check", "--json", "--config", twelve}, 1, `"line":`, ""},
-		{"no such file", []string{"check", "--config", "nowhere.yaml"}, 1, "", "nowhere.yaml"},
-		{"a flag is missing", []string{"check"}, 2, "", `required flag(s) "config" not set`},
+		{"no such file", []string{"check", "--config", "testdata/nowhere.yaml"}, 1, "", "open testdata/nowhere.yaml"},
+		{"a flag is missing", []string{"check"}, 2, "", "name the site file: --config site.yaml"},
 		{"an unknown flag", []string{"run", "--confg", "x"}, 2, "", "unknown flag: --confg"},
-		{"an unknown command", []string{"watch"}, 2, "", `unknown command "watch"`},
-		{"a command with too much", []string{"version", "now"}, 2, "", `unknown command "now"`},
+		{"an unknown command", []string{"watch"}, 2, "", `there is no command "watch"`},
+		{"a command with too much", []string{"version", "now"}, 2, "", `"now" is more than the command takes`},
+		{"a site file without its flag", []string{"check", "site.yaml"}, 2, "", "named with --config site.yaml"},
+		{"a slip in a command", []string{"chek"}, 2, "", "do you mean check?"},
+		{"a slip in the name of a profile", []string{"profile", "test", "eastron-sdm63"}, 1, "", `did you mean "eastron-sdm630"?`},
+		{"a profile that ships", []string{"profile", "test", "tuf-2000m"}, 0, "pass  tuf-2000m", ""},
+		{"a folder of tests", []string{"test", "../../configs/rules/tests"}, 0, "ok   ../../configs/rules/tests/pump.yaml", ""},
+		{"a folder without tests", []string{"test", "testdata/profiles/.."}, 1, "", "holds no file named *.yaml"},
+		{"a recording without a sample", []string{"replay", "--config", example, empty}, 1, "", "holds no sample"},
+		{"the version as a flag", []string{"--version"}, 0, "intact ", ""},
 		{"no command", nil, 0, "Available Commands", ""},
 		{"the version", []string{"version"}, 0, "intact ", ""},
 		{"a page for everybody that nobody asked for", []string{"demo", "--listen", "0.0.0.0:0"}, 1, "", "can be reached by others"},
@@ -69,7 +79,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"a month that is none", []string{"report", "--config", twelve, "--month", "November"}, 2, "", "write it as 2026-11"},
 		{"a report in no form", []string{"report", "--config", twelve, "--format", "pdf"}, 2, "", "html, csv or json"},
 		{"no journal", []string{"journal", "verify"}, 2, "", "say which journal"},
-		{"an unknown part of a command", []string{"profile", "guess"}, 2, "", `unknown command "guess"`},
+		{"an unknown part of a command", []string{"profile", "guess"}, 2, "", `there is no command "guess"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stdout, stderr, code := call(t, tt.args...)

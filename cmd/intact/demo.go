@@ -27,7 +27,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a simulated building with its gateway and page: no hardware, no other service",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return demo(cmd.Context(), p, cmd.OutOrStdout()) },
 	}
 	cmd.Flags().StringVar(&p.listen, "listen", "", "address of page and API (default "+demoListen+", or a free port if that is taken)")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,9 +23,9 @@ func explainCommand() *cobra.Command {
 		Long: "Say where a point is found, in every notation, how it is read and who looks at it;\n" +
 			"or what a rule holds it against, and where each limit is written.\n\n" +
 			"NAME is facility/point, facility/rule or facility/rule/point.",
-		Args: cobra.ExactArgs(1),
+		Args: between(1, 1, "name what to explain: a point, a rule, or both as facility/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := configs.Load(os.DirFS(filepath.Dir(config)), filepath.Base(config), configs.Options{Env: os.LookupEnv, AnyLoad: true, Places: true})
+			c, err := readSite(config, configs.Options{Env: os.LookupEnv, AnyLoad: true, Places: true})
 			var faults *configs.Errors
 			if errors.As(err, &faults) {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
@@ -62,7 +61,6 @@ func explainCommand() *cobra.Command {
 	cmd.Flags().StringVar(&lang, "lang", "", "zh or en; by default the language of the site")
 	cmd.Flags().StringVar(&url, "url", "", "a running gateway, such as http://127.0.0.1:8080, to tell how things stand now")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the explanation as JSON, in both languages")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 

@@ -25,7 +25,7 @@ func journalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
 		Short: "The record of everything that happened: write it out, or prove that no line was altered",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(exportCommand(), verifyCommand())
@@ -39,7 +39,12 @@ func exportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export --data DIR",
 		Short: "Write the rows of the journal to standard output, one JSON document a line; the gateway may be running",
-		Args:  cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if data == "" {
+				return errors.New("say which journal: --data DIR")
+			}
+			return nothing(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			record, err := openRecord(data)
 			if err != nil {
@@ -67,7 +72,6 @@ func exportCommand() *cobra.Command {
 		},
 	}
 	dataFlag(cmd, &data)
-	must(cmd.MarkFlagRequired("data"))
 	cmd.Flags().Int64Var(&after, "after", 0, "number of the last row you have already")
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write a table for a spreadsheet instead; it cannot be verified")
 	return cmd

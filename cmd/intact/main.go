@@ -29,10 +29,11 @@ func execute(ctx context.Context, args []string) int {
 	understood := false
 	root := &cobra.Command{
 		Use:           "intact",
+		Version:       version,
 		Short:         "Watches a building's equipment: faults, alerts, tickets, facility-intact rate",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          nothing,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	for _, cmd := range []*cobra.Command{
@@ -60,13 +61,14 @@ func execute(ctx context.Context, args []string) int {
 		}
 		root.AddCommand(cmd)
 	}
+	root.SetVersionTemplate("intact {{.Version}}\n")
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return 0
 	case !understood:
-		fmt.Fprintf(os.Stderr, "intact: %v\n\n%s", err, cmd.UsageString())
+		tellMisuse(cmd, err)
 		return 2
 	default:
 		fmt.Fprintln(os.Stderr, "intact:", err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func notifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
 		Short: "Try whether alerts reach those who are to be told",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(notifyTestCommand())
@@ -36,8 +35,9 @@ func notifyTestCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [RECEIVER...] --config site.yaml",
 		Short: "Send a message marked 演练/TEST through every channel of the receivers, or of all, and say what was answered",
+		Args:  between(0, -1, ""),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := configs.Load(os.DirFS(filepath.Dir(config)), filepath.Base(config), configs.Options{Env: os.LookupEnv})
+			c, err := readSite(config, configs.Options{Env: os.LookupEnv})
 			var faults *configs.Errors
 			if errors.As(err, &faults) {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
@@ -58,7 +58,6 @@ func notifyTestCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&config, "config", "", "the site file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object for each channel")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 

@@ -48,7 +48,7 @@ func TestAReceiverIsTriedFromTheCommandLine(t *testing.T) {
 			t.Errorf("%v: exit %d\n%s%s", tt.args, code, stdout, stderr)
 		}
 	}
-	if _, stderr, code := call(t, "notify", "test"); code != 2 || !strings.Contains(stderr, `"config" not set`) {
+	if _, stderr, code := call(t, "notify", "test"); code != 2 || !strings.Contains(stderr, "name the site file") {
 		t.Errorf("without a site file: exit %d, %s", code, stderr)
 	}
 }

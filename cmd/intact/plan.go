@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -21,9 +20,9 @@ func planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan --config site.yaml",
 		Short: "Show the requests, wire time and load of each Modbus line, without connecting to it",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := configs.Load(os.DirFS(filepath.Dir(config)), filepath.Base(config), configs.Options{Env: os.LookupEnv, AnyLoad: true})
+			c, err := readSite(config, configs.Options{Env: os.LookupEnv, AnyLoad: true})
 			var faults *configs.Errors
 			if errors.As(err, &faults) {
 				fmt.Fprintln(cmd.ErrOrStderr(), faults)
@@ -47,7 +46,6 @@ func planCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&config, "config", "", "the site file")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the plan as JSON")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 

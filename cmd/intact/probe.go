@@ -43,7 +43,7 @@ tcp://host:port, rtu_over_tcp://host:port, /dev/serial/by-id/…, or
 rtu:///dev/serial/by-id/…?baud=9600&frame=8N1. Stop a gateway that uses the same
 line before: many devices and every serial line take one master only.`,
 		Args: func(cmd *cobra.Command, args []string) (err error) {
-			if err := cobra.ExactArgs(1)(cmd, args); err != nil {
+			if err := between(1, 1, "name an address: 10.0.0.20, tcp://10.0.0.20:502, rtu_over_tcp://10.0.0.7:4001 or /dev/ttyUSB0")(cmd, args); err != nil {
 				return err
 			}
 			if units, err = parseUnits(want.units); err != nil {

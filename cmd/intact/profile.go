@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
 	"github.com/intact-gateway/intact/gateway"
 )
@@ -20,7 +22,7 @@ func profileCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
 		Short: "Try device profiles without a device, and make one from a register table",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(profileTestCommand(), profileImportCommand())
@@ -44,10 +46,10 @@ type sampleResult struct {
 func profileTestCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "test [FILE...]",
+		Use:   "test [NAME | FILE]...",
 		Short: "Read the samples of the profiles in files, or of those that ship, as the drivers would",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			profiles, err := configs.ReadProfiles(anywhere{}, args)
+			profiles, err := profilesOf(args)
 			if err != nil {
 				return err
 			}
@@ -79,6 +81,39 @@ func profileTestCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON")
 	return cmd
+}
+
+// profilesOf returns the profiles that are meant by the names of those that ship
+// and of files; all that ship if there are none.
+func profilesOf(args []string) ([]*drivers.Profile, error) {
+	ship, err := configs.ReadProfiles(anywhere{}, nil)
+	if err != nil || len(args) == 0 {
+		return ship, err
+	}
+	known := make([]string, len(ship))
+	for i, p := range ship {
+		known[i] = p.Name
+	}
+	var profiles []*drivers.Profile
+	var files []string
+	for _, arg := range args {
+		switch at := slices.Index(known, arg); {
+		case at >= 0:
+			profiles = append(profiles, ship[at])
+		case filepath.Ext(arg) == "":
+			return nil, fmt.Errorf("%q is neither a profile that ships nor a YAML file; %s", arg, yaml.Suggest(arg, known))
+		default:
+			files = append(files, arg)
+		}
+	}
+	if len(files) > 0 {
+		own, err := configs.ReadProfiles(anywhere{}, files)
+		if err != nil {
+			return nil, err
+		}
+		profiles = append(profiles, own...)
+	}
+	return profiles, nil
 }
 
 // place says where sample i of p lies: its table and first register, or that it
@@ -124,7 +159,7 @@ func profileImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE.csv",
 		Short: "Draft a profile from a maker's register table, with a list of what was guessed",
-		Args:  cobra.ExactArgs(1),
+		Args:  between(1, 1, "name the register table, a CSV file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := os.Open(args[0])
 			if err != nil {

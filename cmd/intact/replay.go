@@ -33,7 +33,12 @@ column for each point, or NDJSON with the same names; gzip is unpacked. With
 --against or --rules the recording is played to two versions of the rules: how
 often each would have told of a fault, before and after, and which faults the
 site as it is would have missed.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.against != "" && o.rules != "" {
+				return errors.New("--against and --rules both say what to compare with: give one")
+			}
+			return between(1, -1, "name a recording: a CSV or NDJSON file")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files := &recordings{names: args, ignore: o.ignoreUnknown, errs: cmd.ErrOrStderr()}
 			c, err := o.load(cmd, o.config)
@@ -61,14 +66,12 @@ site as it is would have missed.`,
 	cmd.Flags().DurationVar(&o.gap, "gap", time.Hour, "time without any sample after which nothing is known any more; 0 for never")
 	cmd.Flags().BoolVar(&o.ignoreUnknown, "ignore-unknown", false, "pass over points that the site does not have")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print the result as JSON on standard output")
-	cmd.MarkFlagsMutuallyExclusive("against", "rules")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 
 // load reads a site file. Whether its lines can keep up does not matter here.
 func (o *replayFlags) load(cmd *cobra.Command, path string) (*configs.Config, error) {
-	c, err := configs.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), configs.Options{Env: os.LookupEnv, AnyLoad: true})
+	c, err := readSite(path, configs.Options{Env: os.LookupEnv, AnyLoad: true})
 	return c, explain(cmd, path, err)
 }
 
@@ -109,6 +112,9 @@ func (o *replayFlags) run(cmd *cobra.Command, c *configs.Config, files *recordin
 	if err != nil {
 		return err
 	}
+	if err := somethingIn(report); err != nil {
+		return err
+	}
 	var suggested []replay.Suggestion
 	if chatters(report) {
 		err := files.pass("trying other settings", 1, func(open replay.Open) (err error) {
@@ -123,6 +129,15 @@ func (o *replayFlags) run(cmd *cobra.Command, c *configs.Config, files *recordin
 		return printReplayJSON(cmd.OutOrStdout(), c.Site, report, suggested, files.unknown())
 	}
 	printReplay(cmd.OutOrStdout(), c.Site, report, suggested)
+	return nil
+}
+
+// somethingIn returns an error if nothing was recorded: what the rules make of
+// that tells nobody anything.
+func somethingIn(r *replay.Report) error {
+	if r.Samples == 0 {
+		return errors.New("the recording holds no sample")
+	}
 	return nil
 }
 
@@ -143,6 +158,9 @@ func (o *replayFlags) compare(cmd *cobra.Command, before, after *configs.Config,
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if err := somethingIn(c.After); err != nil {
 		return err
 	}
 	if o.asJSON {

@@ -24,10 +24,6 @@ func printReplay(w io.Writer, site *gateway.Site, r *replay.Report, suggested []
 }
 
 func printSpan(w io.Writer, site *gateway.Site, r *replay.Report) {
-	if r.Samples == 0 {
-		fmt.Fprintln(w, "the recording holds no sample")
-		return
-	}
 	fmt.Fprintf(w, "%s to %s (%s), %d samples\n", minute(site, r.From), minute(site, r.To), lasting(r.Duration()), r.Samples)
 	for _, g := range r.Gaps {
 		fmt.Fprintf(w, "  nothing was recorded from %s to %s (%s)\n", minute(site, g.From), minute(site, g.To), lasting(g.To.Sub(g.From)))

@@ -25,7 +25,7 @@ func reportCommand() *cobra.Command {
 		Use:   "report --config site.yaml [--month 2026-11]",
 		Short: "Write the monthly report: intact rate, causes of down time, repair clocks, what came back; the gateway may be running",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
+			if err := nothing(cmd, args); err != nil {
 				return err
 			}
 			return want.check()
@@ -64,7 +64,6 @@ func reportCommand() *cobra.Command {
 	flags.StringVar(&want.month, "month", "", "the month, such as 2026-11 (default this one)")
 	flags.StringVar(&want.format, "format", "html", "html to read and print, csv for a spreadsheet, json for a program")
 	flags.StringVar(&want.language, "lang", "", "zh or en (default that of the site)")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
 }
 

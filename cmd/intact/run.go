@@ -28,7 +28,7 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --config site.yaml",
 		Short: "Watch the building that the site file describes",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(p.config, cmd.ErrOrStderr(), os.LookupEnv)
 			if err != nil {
@@ -47,20 +47,12 @@ func runCommand() *cobra.Command {
 	}
 	p.flags(cmd)
 	cmd.Flags().StringVar(&p.config, "config", "", "the site file")
-	must(cmd.MarkFlagRequired("config"))
 	return cmd
-}
-
-// must takes the error of a call that can only fail if this program is wrong.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
 }
 
 // load reads a site file and prints every mistake and warning to w.
 func load(path string, w io.Writer, env func(string) (string, bool)) (*configs.Config, error) {
-	c, err := configs.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), configs.Options{Env: env})
+	c, err := readSite(path, configs.Options{Env: env})
 	var faults *configs.Errors
 	if errors.As(err, &faults) {
 		fmt.Fprintln(w, faults)
@@ -79,7 +71,7 @@ func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "intact", version)
 			return err

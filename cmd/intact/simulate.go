@@ -19,7 +19,7 @@ func simulateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "simulate FILE",
 		Short: "Play simulated devices on real ports, with faults by script: rehearse a breakdown",
-		Args:  cobra.ExactArgs(1),
+		Args:  between(1, 1, "name the simulation, a YAML file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var plan simulators.Plan
 			if err := configs.Decode(os.DirFS(filepath.Dir(args[0])), filepath.Base(args[0]), &plan); err != nil {

@@ -19,12 +19,16 @@ import (
 func testCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "test FILE...",
+		Use:   "test {FILE | FOLDER}...",
 		Short: "Test rules without devices: play samples in simulated time and compare the alerts",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  between(1, -1, "name a test file, or a folder of them"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var files []testedFile
-			for _, name := range args {
+			names, err := filesIn(args)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
 				f, err := testFile(name)
 				if err != nil {
 					return err
@@ -65,6 +69,27 @@ type testFailure struct {
 	Rule string `json:"rule"`
 	Want string `json:"want"`
 	Got  string `json:"got"`
+}
+
+// filesIn returns names with the YAML files of each folder in its place.
+func filesIn(names []string) ([]string, error) {
+	var all []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			all = append(all, name)
+			continue
+		}
+		inside, err := filepath.Glob(filepath.Join(name, "*.yaml"))
+		if err != nil || len(inside) == 0 {
+			return nil, fmt.Errorf("%s holds no file named *.yaml", name)
+		}
+		all = append(all, inside...)
+	}
+	return all, nil
 }
 
 // testFile reads and plays one file. The error is of a file that cannot be read.

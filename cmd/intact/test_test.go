@@ -43,7 +43,7 @@ func TestRuleTests(t *testing.T) {
 			"  failing.yaml:8:36: at 7s leak-1/leak\n      want active\n      got  pending critical (since 5s, leak 1)\n", "intact: 1 of 2 tests failed\n"},
 		{"a mistake in a file", []string{mistaken}, 1, "", "mistaken.yaml:8:36: no rule \"leak-1/leek\" is at work"},
 		{"no such file", []string{filepath.Join(dir, "none.yaml")}, 1, "", "none.yaml"},
-		{"no file", nil, 2, "", "requires at least 1 arg"},
+		{"no file", nil, 2, "", "name a "},
 		{"for a program", []string{"--json", failing}, 1, `"line":8,"col":36,"at":"7s","rule":"leak-1/leak","want":"active","got":"pending critical (since 5s, leak 1)"`, "1 of 1 tests failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
