@@ -17,6 +17,9 @@ var unitSigns = map[string]string{
 	"degC": "°C", "degF": "°F", "m3": "m³", "m3/h": "m³/h", "pH": "", "ratio": "",
 }
 
+// kilos are the units of which people read thousands: 78.4 kW, not 78367 W.
+var kilos = map[string]string{"W": "kW", "VA": "kVA", "var": "kvar", "Wh": "kWh"}
+
 // unitSign returns the unit u as people write it.
 func unitSign(u string) string {
 	if s, ok := unitSigns[u]; ok {
@@ -46,11 +49,15 @@ func numberText(p *gateway.Point, v float64, w words) string {
 	case p.Kind == gateway.Bitset:
 		return flagsText(p, v, w)
 	}
-	n := strconv.FormatFloat(v, 'f', p.Decimals, 64)
+	unit, decimals := p.Unit, p.Decimals
+	if kilo, ok := kilos[unit]; ok && math.Abs(v) >= 10_000 {
+		v, unit, decimals = v/1000, kilo, 1
+	}
+	n := strconv.FormatFloat(v, 'f', decimals, 64)
 	if strings.Trim(n, "-0.") == "" {
 		n = strings.TrimPrefix(n, "-") // rounded to nothing: no sign left
 	}
-	switch u := unitSign(p.Unit); u {
+	switch u := unitSign(unit); u {
 	case "":
 		return n
 	case "%":

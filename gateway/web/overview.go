@@ -104,8 +104,9 @@ func bannerOf(snap *pipeline.Snapshot, w words, stalled bool) bannerView {
 	for _, sev := range []rules.Severity{rules.LifeSafety, rules.Critical} {
 		note(active[sev], sev.String(), w.T("severity."+sev.String()), "banner.alerts")
 	}
-	states, heard := countStates(snap)
+	states, lost, heard := countStates(snap)
 	note(states[intact.Down], "critical", w.T("class.down"), "banner.down")
+	note(lost, "critical", w.T("banner.lines"), "banner.lines")
 	for _, d := range snap.Degraded {
 		if b.Headline == "" {
 			b.Level, b.Headline = "critical", w.T("banner.self")
@@ -166,17 +167,21 @@ func activeAlerts(snap *pipeline.Snapshot) (n map[rules.Severity]int, shelved in
 	return n, shelved, worst
 }
 
-// countStates counts the facilities by state and says whether any of them was
-// ever heard.
-func countStates(snap *pipeline.Snapshot) (n map[intact.Class]int, heard bool) {
+// countStates counts the facilities by state, the lines and other parts of the
+// gateway that are down apart, and says whether anything was ever heard.
+func countStates(snap *pipeline.Snapshot) (n map[intact.Class]int, lost int, heard bool) {
 	n = make(map[intact.Class]int)
 	for i, f := range snap.Site.Facilities() {
-		heard = heard || !snap.Facilities[i].Heard.IsZero()
-		if f.Class.Counted() || snap.Facilities[i].Class == intact.Down {
-			n[snap.Facilities[i].Class]++
+		state := snap.Facilities[i]
+		heard = heard || !state.Heard.IsZero()
+		switch {
+		case f.Class.Counted():
+			n[shownClass(snap, i)]++
+		case state.Class == intact.Down:
+			lost++
 		}
 	}
-	return n, heard
+	return n, lost, heard
 }
 
 // overdueTickets counts the tickets with a running clock that has run out.
@@ -202,7 +207,7 @@ type alertView struct {
 	PointText               string
 	Value, Limit, Peak      string
 	Since, For              string
-	Started                 int64 // ms
+	Started                 int64 // ms; 0 once it is over, so that For stands still
 	Marks                   []markView
 	Acked                   bool
 	AckedBy, AckUntil       string
@@ -251,6 +256,10 @@ func alertOf(snap *pipeline.Snapshot, a alerts.Alert, w words) alertView {
 		Acked: a.Acked, AckedBy: a.AckedBy, Latched: a.Latch && a.Phase == rules.Active, Quiet: a.Acked || a.Phase == rules.Normal || a.Shelved(),
 		Shelf:    shelfOf(snap, a, w),
 		Response: a.Why.Response.In(w.lang), Cause: a.Why.Cause.In(w.lang), Effect: a.Why.Consequence.In(w.lang),
+	}
+	if a.Phase == rules.Normal && !a.Cleared.IsZero() {
+		v.Since += " – " + timeText(a.Cleared, snap.At, snap.Site.Location)
+		v.For, v.Started = durationText(a.Cleared.Sub(a.Started), w), 0
 	}
 	if !a.AckUntil.IsZero() {
 		v.AckUntil = fmt.Sprintf(w.T("alert.again"), timeText(a.AckUntil, snap.At, snap.Site.Location))

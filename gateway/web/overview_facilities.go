@@ -148,7 +148,7 @@ func buildingsOf(snap *pipeline.Snapshot, w words, open string) []buildingView {
 			groups[key] = g
 			buildings[b].Groups = append(buildings[b].Groups, g)
 		}
-		g.add(snap.Facilities[i].Class, w)
+		g.add(shownClass(snap, i), w)
 		card := cardOf(snap, i, w, open == string(f.ID))
 		if severity, alarmed := worst[f.ID]; alarmed {
 			card.Severity, card.SeverityText = severity.String(), w.T("severity."+severity.String())
@@ -174,12 +174,16 @@ func (g *groupView) add(c intact.Class, w words) {
 
 // cardOf makes the entry of facility number i, with all its points if open.
 func cardOf(snap *pipeline.Snapshot, i int, w words, open bool) facilityCard {
-	f, state := snap.Site.Facilities()[i], snap.Facilities[i]
+	f, state, class := snap.Site.Facilities()[i], snap.Facilities[i], shownClass(snap, i)
 	c := facilityCard{
 		words: w, ID: f.ID, Name: facilityName(snap.Site, f.ID, w), Place: f.Place, Open: open,
-		State: state.Class.String(), StateText: w.T("class." + state.Class.String()),
+		State: class.String(), StateText: w.T("class." + class.String()),
 	}
-	if state.Class != intact.Up {
+	switch {
+	case class != state.Class:
+		c.StateText = w.T("facility.unread")
+		c.Word = c.StateText
+	case class != intact.Up:
 		c.Word = c.StateText
 		if !state.Since.IsZero() {
 			c.Since = timeText(state.Since, snap.At, snap.Site.Location)
@@ -194,6 +198,27 @@ func cardOf(snap *pipeline.Snapshot, i int, w words, open bool) facilityCard {
 		}
 	}
 	return c
+}
+
+// shownClass returns the state that facility number i is shown in. One that no
+// rule says is down, but of which not one value can be read, is not shown as up:
+// nobody sees that it is well.
+func shownClass(snap *pipeline.Snapshot, i int) intact.Class {
+	if class := snap.Facilities[i].Class; class != intact.Up || !unread(snap, i) {
+		return class
+	}
+	return intact.Unknown
+}
+
+// unread reports whether not one value of facility number i can be read.
+func unread(snap *pipeline.Snapshot, i int) bool {
+	first, end := snap.Site.PointsOf(i)
+	for ref := first; ref < end; ref++ {
+		if snap.Site.Point(ref).Name != gateway.LinkPoint && honest(snap.Values[ref]).Quality.HasValue() {
+			return false
+		}
+	}
+	return snap.Site.Facilities()[i].Class.Counted()
 }
 
 // valueOf makes the line of one point.

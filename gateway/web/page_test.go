@@ -121,6 +121,9 @@ func TestBannerSaysAllIsWellOnlyIfEverythingIsKnownToBe(t *testing.T) {
 		for i := range s.Facilities {
 			s.Facilities[i].Class = intact.Up
 		}
+		for i := range s.Values {
+			s.Values[i].Quality = gateway.Good
+		}
 	}
 	tests := []struct {
 		name   string
@@ -133,7 +136,8 @@ func TestBannerSaysAllIsWellOnlyIfEverythingIsKnownToBe(t *testing.T) {
 		}, "All facilities are in order"},
 		{"a facility is unknown", func(s *pipeline.Snapshot) { s.Facilities[0].Class = intact.Unknown }, "The state of some facilities is unknown"},
 		{"a facility is down", func(s *pipeline.Snapshot) { s.Facilities[0].Class = intact.Down }, "Facilities are down"},
-		{"a line is down", func(s *pipeline.Snapshot) { s.Facilities[2].Class = intact.Down }, "Facilities are down"},
+		{"a line is down", func(s *pipeline.Snapshot) { s.Facilities[2].Class = intact.Down }, "Lines lost"},
+		{"not one value can be read", func(s *pipeline.Snapshot) { s.Values[3].Quality = gateway.BadException }, "The state of some facilities is unknown"},
 		{"a part of the gateway fails", func(s *pipeline.Snapshot) { s.Degraded = []string{"store: disk full"} }, "The gateway itself has a fault"},
 		{"a ticket is overdue", func(s *pipeline.Snapshot) {
 			s.Tickets = []tickets.Ticket{{ID: 1, State: tickets.New, Deadlines: tickets.Deadlines{Respond: noon - 1}}}
@@ -170,6 +174,28 @@ func TestBannerSaysAllIsWellOnlyIfEverythingIsKnownToBe(t *testing.T) {
 				t.Errorf("headline %q, want %q", headline, tt.want)
 			}
 		})
+	}
+}
+
+func TestWhatCannotBeReadIsNotShownAsUp(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) { s.Facilities[1].Class = intact.Up })
+	_, card, _ := strings.Cut(g.get("/?lang=en").Body.String(), `data-facility="meter-1"`)
+	card, _, _ = strings.Cut(card, "</details>")
+	if !strings.Contains(card, `class="st-unknown"`) || !strings.Contains(card, `<span class="word">No reading`) {
+		t.Errorf("the card of a meter without a reading:\n%s", card)
+	}
+}
+
+func TestALostLineIsCountedApart(t *testing.T) {
+	g := newGateway(t)
+	g.publish(func(s *pipeline.Snapshot) { s.Facilities[1].Class, s.Facilities[2].Class = intact.Down, intact.Down })
+	_, banner, _ := strings.Cut(g.get("/?lang=en").Body.String(), `<section id="banner"`)
+	banner, _, _ = strings.Cut(banner, "</section>")
+	for _, want := range []string{"<b>1</b> Down", "<b>1</b> Lines lost", "<b>1</b> Up"} {
+		if !strings.Contains(banner, want) {
+			t.Errorf("no %q in %s", want, banner)
+		}
 	}
 }
 
@@ -258,9 +284,12 @@ func TestAnAlertSaysHowBadItWasAtWorst(t *testing.T) {
 	g.publish(func(s *pipeline.Snapshot) {
 		a := &s.Alerts[0]
 		a.Phase, a.Trip, a.TripLimit, a.Peak = rules.Normal, 236.1, 235.4, 251.26
+		a.Cleared = noon - 120_000
 	})
 	if body := g.get("/?lang=en").Body.String(); !strings.Contains(body, "limit 235.4\u00a0V, at worst 251.3\u00a0V") {
 		t.Error("the page does not say how bad it was")
+	} else if !strings.Contains(body, `11:50 – 11:58 · <time class="age">8 min</time>`) {
+		t.Error("the page does not say how long it lasted")
 	}
 	fields{"trip": "236.1", "trip_limit": "235.4", "peak": "251.26"}.check(t, g.get("/api/v1/alerts/3").Body.String())
 }

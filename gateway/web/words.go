@@ -116,6 +116,7 @@ var catalogue = map[string]gateway.Text{
 	"banner.ok":      {ZH: "全部设施正常", EN: "All facilities are in order"},
 	"banner.alerts":  {ZH: "有报警需要处理", EN: "Alerts need attention"},
 	"banner.unknown": {ZH: "部分设施状态未知", EN: "The state of some facilities is unknown"},
+	"banner.lines":   {ZH: "通讯线路中断", EN: "Lines lost"},
 	"banner.down":    {ZH: "有设施故障停机", EN: "Facilities are down"},
 	"banner.self":    {ZH: "网关自身有故障", EN: "The gateway itself has a fault"},
 	"banner.tickets": {ZH: "有工单超时", EN: "Tickets are overdue"},
@@ -243,6 +244,7 @@ var catalogue = map[string]gateway.Text{
 	"problem.internal":             {ZH: "网关未能处理此请求，原因见网关日志。", EN: "The gateway could not do this; its log says why."},
 
 	"facilities":      {ZH: "设施", EN: "Facilities"},
+	"facility.unread": {ZH: "无读数", EN: "No reading"},
 	"facility.points": {ZH: "查看数据", EN: "Show values"},
 	"building":        {ZH: "N号楼", EN: "Building N"}, // N is its number
 	"no_building":     {ZH: "公共区域", EN: "Common"},

@@ -113,6 +113,8 @@ func TestValuesReadAsPeopleWriteThem(t *testing.T) {
 	}{
 		{"decimals of the point", gateway.Point{Unit: "V", Decimals: 1}, 235.44, "235.4\u00a0V", "235.4\u00a0V"},
 		{"a sign of its own for the unit", gateway.Point{Unit: "degC"}, 24.4, "24\u00a0°C", "24\u00a0°C"},
+		{"thousands of watts", gateway.Point{Unit: "W"}, 78_367, "78.4\u00a0kW", "78.4\u00a0kW"},
+		{"a few watts", gateway.Point{Unit: "W"}, -950, "-950\u00a0W", "-950\u00a0W"},
 		{"percent without a gap", gateway.Point{Unit: "%"}, 58, "58%", "58%"},
 		{"a power factor has no unit", gateway.Point{Decimals: 3}, 0.9621, "0.962", "0.962"},
 		{"no sign on what rounds to nothing", gateway.Point{Unit: "A", Decimals: 1}, -0.01, "0.0\u00a0A", "0.0\u00a0A"},
