@@ -22,9 +22,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -122,23 +125,23 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /tickets/{id}/{event}", s.moveForm)
 	mux.HandleFunc("GET /assets/{name}", s.assets.serve)
 
-	mux.HandleFunc("GET /api/v1/facilities", s.api(s.listFacilities))
+	mux.HandleFunc("GET /api/v1/facilities", s.api(s.listFacilities, "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/facilities/{id}", s.api(s.getFacility))
-	mux.HandleFunc("GET /api/v1/points", s.api(s.listPoints))
-	mux.HandleFunc("GET /api/v1/alerts", s.api(s.listAlerts))
+	mux.HandleFunc("GET /api/v1/points", s.api(s.listPoints, "facility", "cursor", "limit"))
+	mux.HandleFunc("GET /api/v1/alerts", s.api(s.listAlerts, "state", "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.api(s.getAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/ack", s.api(s.ackAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/reset", s.api(s.resetAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/shelve", s.api(s.shelveAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/unshelve", s.api(s.unshelveAlert))
-	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets))
+	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets, "state", "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/tickets/{id}", s.api(s.getTicket))
 	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))
 	mux.HandleFunc("POST /api/v1/tickets/{id}/{event}", s.api(s.moveTicket))
-	mux.HandleFunc("GET /api/v1/intact", s.api(s.intactRate))
-	mux.HandleFunc("GET /api/v1/reports/{month}", s.reportTable)
-	mux.HandleFunc("GET /api/v1/journal", s.journal)
-	mux.HandleFunc("GET /api/v1/stream", s.stream)
+	mux.HandleFunc("GET /api/v1/intact", s.api(s.intactRate, "from", "to", "by"))
+	mux.HandleFunc("GET /api/v1/reports/{month}", s.asked(s.reportTable, "format", "lang"))
+	mux.HandleFunc("GET /api/v1/journal", s.asked(s.journal, "after"))
+	mux.HandleFunc("GET /api/v1/stream", s.asked(s.stream, "points", "facility", "lang"))
 
 	mux.HandleFunc("GET /healthz", s.alive)
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -149,15 +152,33 @@ func (s *server) routes() *http.ServeMux {
 }
 
 // api makes a handler of f, which returns what is to be answered as JSON, or
-// why not.
-func (s *server) api(f func(r *http.Request) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// why not. It may be asked with the query parameters that are named.
+func (s *server) api(f func(r *http.Request) (any, error), query ...string) http.HandlerFunc {
+	return s.asked(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := f(r)
 		if err != nil {
 			s.refuse(w, r, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, "application/json", answer)
+	}, query...)
+}
+
+// asked refuses query parameters other than those named: whoever misspells
+// ?facility= must not take the values of all for those of one.
+func (s *server) asked(next http.HandlerFunc, query ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for name := range r.URL.Query() {
+			if !slices.Contains(query, name) {
+				hint := "there are none here"
+				if len(query) > 0 {
+					hint = "known are " + strings.Join(query, ", ")
+				}
+				s.refuse(w, r, newProblem(http.StatusBadRequest, "unknown_query", fmt.Sprintf("there is no query parameter %q", name), hint))
+				return
+			}
+		}
+		next(w, r)
 	}
 }
 
