@@ -86,5 +86,10 @@ func (t *RuleTests) compile() *rules.Engine {
 // Run plays the tests and returns their results in the order of the file.
 func (t *RuleTests) Run() []ruletest.Result { return ruletest.Run(&t.File, t.Site, t.compile) }
 
+// Watch is Run with somebody who is shown what each test looks at.
+func (t *RuleTests) Watch(watch func(ruletest.Look)) []ruletest.Result {
+	return ruletest.Watch(&t.File, t.Site, t.compile, watch)
+}
+
 // At returns the place of what a result calls by path.
 func (t *RuleTests) At(path string) yaml.Position { return t.doc.At(path) }

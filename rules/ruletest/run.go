@@ -43,9 +43,24 @@ func (f Failure) String() string {
 // has been validated and checked; compile makes a new engine for site, as a
 // start of the gateway does.
 func Run(f *File, site *gateway.Site, compile func() *rules.Engine) []Result {
+	return Watch(f, site, compile, nil)
+}
+
+// Look is what a test looks at in one moment: the engine after the samples of
+// that moment. A start of the gateway makes another engine.
+type Look struct {
+	Test   *Test
+	Expect *Expectation
+	Engine *rules.Engine
+}
+
+// Watch is Run with somebody who is shown every look of a test at its rules, as
+// far as the gateway runs then. Watch may be nil.
+func Watch(f *File, site *gateway.Site, compile func() *rules.Engine, watch func(Look)) []Result {
 	var results []Result
 	for i := range f.Tests {
 		r := newRun(f, &f.Tests[i], site, compile)
+		r.watch = watch
 		r.path = fmt.Sprintf("tests[%d]", i)
 		results = append(results, Result{Name: f.Tests[i].Name, Path: r.path, Failures: r.play()})
 	}
@@ -62,6 +77,7 @@ type run struct {
 	path    string
 	site    *gateway.Site
 	compile func() *rules.Engine
+	watch   func(Look) // may be nil
 	router  *notify.Router
 	series  map[gateway.PointRef][]value
 	every   time.Duration
@@ -318,6 +334,9 @@ func (r *run) expectations() []act {
 
 // expect holds one expectation against what is.
 func (r *run) expect(path string, e *Expectation, now gateway.Instant) {
+	if r.watch != nil && r.chain != nil {
+		r.watch(Look{Test: r.test, Expect: e, Engine: r.chain.Engine})
+	}
 	for _, key := range slices.Sorted(maps.Keys(e.Is)) {
 		ref, known := r.keys[key]
 		if want := e.Is[key]; !known || r.chain == nil || !want.fits(stateOf(r.last[ref])) {
