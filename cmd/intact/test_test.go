@@ -15,8 +15,8 @@ tests:
   - name: water is told of after three seconds
     series: {leak-1/leak: "0x5 1x10"}
     expect:
-      - {at: 7s, is: {leak-1/leak: pending}}
-      - {at: 8s, is: {leak-1/leak: active critical}}
+      - {at: 7s, is: {leak-1/leak/leak: pending}}
+      - {at: 8s, is: {leak-1/leak/leak: active critical}}
 `
 
 func TestRuleTests(t *testing.T) {
@@ -29,8 +29,8 @@ func TestRuleTests(t *testing.T) {
 		return file
 	}
 	good := write("good.yaml", leakTest)
-	failing := write("failing.yaml", strings.Replace(leakTest, "at: 7s, is: {leak-1/leak: pending}", "at: 7s, is: {leak-1/leak: active}", 1))
-	mistaken := write("mistaken.yaml", strings.Replace(leakTest, "leak-1/leak: pending", "leak-1/leek: pending", 1))
+	failing := write("failing.yaml", strings.Replace(leakTest, "at: 7s, is: {leak-1/leak/leak: pending}", "at: 7s, is: {leak-1/leak/leak: active}", 1))
+	mistaken := write("mistaken.yaml", strings.Replace(leakTest, "leak-1/leak/leak: pending", "leak-1/leek/leak: pending", 1))
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -40,11 +40,11 @@ func TestRuleTests(t *testing.T) {
 	}{
 		{"all is as expected", []string{good}, 0, "ok   " + good + ": 1 tests\n", ""},
 		{"one is not", []string{good, failing}, 1, "FAIL " + failing + ": water is told of after three seconds\n" +
-			"  failing.yaml:8:36: at 7s leak-1/leak\n      want active\n      got  pending critical (since 5s, leak 1)\n", "intact: 1 of 2 tests failed\n"},
-		{"a mistake in a file", []string{mistaken}, 1, "", "mistaken.yaml:8:36: no rule \"leak-1/leek\" is at work"},
+			"  failing.yaml:8:41: at 7s leak-1/leak/leak\n      want active\n      got  pending critical (since 5s, leak 1)\n", "intact: 1 of 2 tests failed\n"},
+		{"a mistake in a file", []string{mistaken}, 1, "", "mistaken.yaml:8:41: no rule \"leak-1/leek/leak\" is at work"},
 		{"no such file", []string{filepath.Join(dir, "none.yaml")}, 1, "", "none.yaml"},
 		{"no file", nil, 2, "", "name a "},
-		{"for a program", []string{"--json", failing}, 1, `"line":8,"col":36,"at":"7s","rule":"leak-1/leak","want":"active","got":"pending critical (since 5s, leak 1)"`, "1 of 1 tests failed"},
+		{"for a program", []string{"--json", failing}, 1, `"line":8,"col":41,"at":"7s","rule":"leak-1/leak/leak","want":"active","got":"pending critical (since 5s, leak 1)"`, "1 of 1 tests failed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			stdout, stderr, code := call(t, append([]string{"test"}, tt.args...)...)
