@@ -24,14 +24,14 @@ func newLeakSensor(b base) machine {
 	return &ambient{base: b, temperature: b.set["temperature"], battery: 70 + float64(b.rng.IntN(30))}
 }
 
-// step lets the room follow the day. Walls make it slow, so a fault shows within
+// step lets the room follow the day and the year. Walls make it slow, so a fault shows within
 // minutes, not at once.
 func (a *ambient) step(now time.Duration) {
-	temperature := a.set["temperature"] + 1.5*peak(hour(now), 15, 4) + a.warm.step(a.rng, 0.3, 900)
+	temperature := a.set["temperature"] + 3*summer(now) + 1.5*peak(hour(now), 15, 4) + a.warm.step(a.rng, 0.3, 900)
 	if a.on("hot") {
-		temperature += 20
+		temperature += 24
 	}
-	humidity := 52 + a.damp.step(a.rng, 4, 1800)
+	humidity := 52 + 12*cooling(now) + a.damp.step(a.rng, 4, 1800)
 	if a.on("humid") {
 		humidity = 95
 	}

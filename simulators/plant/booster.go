@@ -69,8 +69,7 @@ func newBooster(b base) machine {
 // step finds the demand, lets the controller answer the pressure of the step
 // before, and balances vessel and tank.
 func (s *booster) step(now time.Duration) {
-	h := hour(now)
-	demand := s.set["flow"] * household(h) * (1 + s.noise.step(s.rng, 0.08, 120))
+	demand := s.set["flow"] * household(now) * (1 + 0.08*cooling(now)) * (1 + s.noise.step(s.rng, 0.08, 120))
 	if s.on("burst") {
 		demand = 6 * s.set["flow"]
 	}

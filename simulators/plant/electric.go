@@ -37,12 +37,15 @@ func newElectricMeter(b base) machine {
 	return &electricMeter{base: b, energy: float64(10_000 + b.rng.IntN(400_000))}
 }
 
-// step follows the load of the day and counts the energy of this step.
+// step follows the load of the day, the week and the year, and counts the energy of this step.
 func (m *electricMeter) step(now time.Duration) {
 	h := hour(now)
 	day := peak(h, 13, 3.2)
 	evening := peak(h, 20, 1.8)
-	load := 1000 * (m.set["base"] + m.set["day"]*day + m.set["evening"]*evening)
+	if weekend(now) {
+		day *= 0.4
+	}
+	load := 1000 * (m.set["base"] + m.set["day"]*day + m.set["evening"]*evening) * (1 + 0.35*cooling(now) + 0.15*heating(now))
 	m.frequency = 50 + m.grid.step(m.rng, 0.015, 120)
 	m.harmonics = 2.4 + 0.6*evening + m.thd.step(m.rng, 0.2, 600)
 	if m.on("harmonics") {

@@ -73,7 +73,7 @@ func newElevator(b base) machine {
 
 // step moves the car one quantum through its phases, unless a fault holds it.
 func (e *elevator) step(now time.Duration) {
-	e.call(hour(now))
+	e.call(now)
 	if e.held() {
 		e.halt += dt
 		return
@@ -100,8 +100,12 @@ func (e *elevator) step(now time.Duration) {
 
 // call lets people press a button: down to the street in the morning, home in
 // the evening, and a little of everything all day.
-func (e *elevator) call(h float64) {
+func (e *elevator) call(now time.Duration) {
+	h := hour(now)
 	morning, evening := peak(h, 7.8, 0.8), peak(h, 18.5, 1.2)
+	if weekend(now) {
+		morning, evening = 0.3*morning, 0.5*evening
+	}
 	perHour := 3 + 15*peak(h, 13, 4) + 70*morning + 55*evening
 	if e.rng.Float64() >= perHour*dtHours || len(e.calls) >= mostCalls {
 		return

@@ -12,6 +12,7 @@ type flowMeter struct {
 	quality float64
 	noise   wobble
 	signal  wobble
+	heats   bool    // what it measures heats the building, too
 	clampOn bool    // has a signal that can be lost and shows it
 	pipe    float64 // m2, for the velocity
 	warm    wobble
@@ -26,14 +27,14 @@ func newWaterMeter(b base) machine {
 // newGasMeter returns a meter with a pulse counter, which has no signal to lose
 // but can stop counting.
 func newGasMeter(b base) machine {
-	return &flowMeter{base: b, total: float64(500 + b.rng.IntN(20_000)), pipe: b.set["flow"] / 3600 / 10}
+	return &flowMeter{base: b, heats: true, total: float64(500 + b.rng.IntN(20_000)), pipe: b.set["flow"] / 3600 / 10}
 }
 
 // step draws what the building uses and counts what the meter sees of it.
 func (m *flowMeter) step(now time.Duration) {
 	highest := m.set["flow"]
 	// Somebody always opens a tap and shuts it again: noise in proportion.
-	flow := highest * household(hour(now)) * max(0, 1+m.noise.step(m.rng, 0.2, 60))
+	flow := highest * household(now) * m.season(now) * max(0, 1+m.noise.step(m.rng, 0.2, 60))
 	if m.on("leak") {
 		flow += 0.2 * highest
 	}
@@ -47,6 +48,14 @@ func (m *flowMeter) step(now time.Duration) {
 	}
 	m.flow = flow
 	m.total += flow * dtHours
+}
+
+// season is how much more than on a mild day is used.
+func (m *flowMeter) season(now time.Duration) float64 {
+	if m.heats {
+		return 1 + heating(now)
+	}
+	return 1 + 0.1*cooling(now)
 }
 
 // errors returns the error bits of the meter: bit 0 for no signal.

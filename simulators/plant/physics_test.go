@@ -195,3 +195,29 @@ func TestPlantTimeRunsAlsoInShortSteps(t *testing.T) {
 		t.Errorf("seven steps of 100 ms are %v", got)
 	}
 }
+
+// TestWeekAndYearShow compares days that differ only in the calendar.
+func TestWeekAndYearShow(t *testing.T) {
+	const thursday, sunday, july = 0, 3 * day, 203 * day // a Thursday, too
+	used := func(from time.Duration, model, role string) float64 {
+		p, d := add(t, from, model, nil)
+		before := value(t, d, role)
+		p.Step(day)
+		return value(t, d, role) - before
+	}
+	for _, c := range []struct {
+		model, role string
+		more, less  time.Duration
+	}{
+		{"elevator", "runs", thursday, sunday},
+		{"electric_meter", "energy.import", thursday, sunday},
+		{"electric_meter", "energy.import", july, 95 * day},
+		{"gas_meter", "volume", thursday, july},
+		{"water_meter", "volume", july, thursday},
+		{"sump", ".inflow", july, thursday},
+	} {
+		if more, less := used(c.more, c.model, c.role), used(c.less, c.model, c.role); more < 1.05*less {
+			t.Errorf("%s %s: %.0f on day %d, %.0f on day %d", c.model, c.role, more, c.more/day, less, c.less/day)
+		}
+	}
+}

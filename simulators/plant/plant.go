@@ -7,6 +7,10 @@
 // same series, however the time was cut into steps, and a device's series does
 // not depend on which others are there. A plant belongs to one goroutine.
 //
+// Simulated time is counted from the midnight that begins a year: people keep the
+// hours of the day and the days of the week, and heating, cooling, rain and rooms
+// follow the seasons.
+//
 // Values are asked for by role, in the unit that UnitOf tells. Where a device
 // has several points of one role they are asked for as "role:1", "role:2" and
 // so on; a point of a profile that has no role is asked for as ".name". What a

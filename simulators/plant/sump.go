@@ -28,9 +28,9 @@ func newSump(b base) machine {
 	return &sump{base: b, level: 0.4 + 0.4*b.rng.Float64(), hours: float64(b.rng.IntN(3000)), starts: float64(b.rng.IntN(9000))}
 }
 
-// step lets water in and the pump lift it out. What does not fit runs over.
-func (s *sump) step(time.Duration) {
-	inflow := s.set["inflow"] * max(0, 1+s.noise.step(s.rng, 0.3, 600))
+// step lets water in, more of it in the rains of summer, and the pump lift it out. What does not fit runs over.
+func (s *sump) step(now time.Duration) {
+	inflow := s.set["inflow"] * (1 + cooling(now)) * max(0, 1+s.noise.step(s.rng, 0.3, 600))
 	if s.on("storm") {
 		inflow = 0.8*sumpFlow + 3*inflow
 	}
