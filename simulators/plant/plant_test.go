@@ -72,7 +72,7 @@ func begin(t *testing.T, d *plant.Device, fault string) {
 // rolesOf are the roles that each model must answer.
 var rolesOf = map[string]string{
 	"elevator":       "mode moving direction door_zone door_closed floor occupied alarm_button fault.code runs run_hours power_ok",
-	"pump":           "run fault fault.code auto remote drive.status speed speed.hz current power .power .volts dc_bus pressure.inlet pressure.outlet flow temperature run_hours starts",
+	"pump":           "run fault fault.code auto remote drive.status power_ok speed speed.hz current power .power .volts dc_bus pressure.inlet pressure.outlet flow temperature run_hours starts",
 	"booster":        "run fault fault.code warning warning.code auto remote .control_mode .feedback speed speed.hz current power pressure.outlet pressure.inlet pressure.setpoint flow level volume run_hours starts",
 	"sump":           "level run fault flood auto current flow volume run_hours starts",
 	"fire_panel":     "fire_alarm fire_alarm:3 fault fault:3 shielded shielded:3 mains_lost backup_lost manual_mode silenced",

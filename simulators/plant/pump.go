@@ -181,6 +181,8 @@ func (p *pump) Value(role string) (float64, bool) {
 		return p.fault(), true
 	case "drive.status":
 		return p.status(), true
+	case "power_ok":
+		return truth(!p.on("power_off")), true
 	case "auto", "remote":
 		return 1, true
 	case "speed":
