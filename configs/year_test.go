@@ -49,7 +49,9 @@ func TestAHealthyPlantRaisesNoAlert(t *testing.T) {
 		spans = []span{{0, 365 * oneDay}}
 	}
 	for _, s := range spans {
+		told := 0
 		b := newBuilding(t, c, s.from, func(ev alerts.Event) {
+			told++
 			t.Errorf("%v: %s %s %s, value %g", time.Duration(ev.At.Sub(newYear)), ev.Alert.Key, ev.Kind, ev.Alert.Severity, ev.Alert.Value)
 		})
 		for range int(s.length / pollEvery) {
@@ -58,8 +60,8 @@ func TestAHealthyPlantRaisesNoAlert(t *testing.T) {
 		if b.pending == 0 {
 			t.Error("no rule ever began to hold a condition: did the plant run?")
 		}
-		t.Logf("from day %d on: %v, %d facilities, %d rule instances, %d samples, %d times a condition was held and passed, no alert",
-			int(s.from/oneDay)+1, s.length, len(models), len(b.chain.Engine.Instances()), b.samples, b.pending)
+		t.Logf("from day %d on: %v, %d facilities, %d rule instances, %d samples, %d conditions began to be held, %d alerts",
+			int(s.from/oneDay)+1, s.length, len(models), len(b.chain.Engine.Instances()), b.samples, b.pending, told)
 	}
 }
 
