@@ -190,7 +190,7 @@ func (d *faultDays) play(t *testing.T) {
 			acts[0].do()
 			acts = acts[1:]
 		}
-		d.poll()
+		d.poll(pollEvery)
 		load := d.chain.Book.Load()
 		d.peak, d.hour = max(d.peak, load.TenMinutes), max(d.hour, load.Hour)
 	}
