@@ -111,7 +111,7 @@ type walked struct {
 // walk is where a rule has been in a test so far.
 type walk struct {
 	engine *rules.Engine // at the last look while it was active; nil before
-	rested bool          // it was seen at rest
+	rested bool          // it was seen before it was active
 }
 
 func (c *coverage) look(l ruletest.Look) {
@@ -139,7 +139,7 @@ func (c *coverage) situation(seen map[string]bool, w *walk, state ruletest.State
 		w.rested = true
 		return
 	}
-	seen[tripped] = seen[tripped] || w.rested || w.engine == nil
+	seen[tripped] = seen[tripped] || w.rested
 	seen[badActive] = seen[badActive] || bad
 	seen[restarted] = seen[restarted] || w.engine != nil && w.engine != engine
 	if !state.AnyLevel {

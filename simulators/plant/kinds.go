@@ -32,7 +32,7 @@ var kinds = map[string]kind{
 		params: map[string]param{"flow": {40, 1, 500}, "head": {0.3, 0.05, 2}},
 	},
 	// A constant-pressure set of three pumps behind a break tank; flow is the
-	// highest demand, area that of the tank in m2. Fault codes are Grundfos'.
+	// highest demand on a mild day, area that of the tank in m2. Fault codes are Grundfos'.
 	"booster": {
 		make:   newBooster,
 		faults: []string{"trip", "phase_loss", "dry_run", "mains_off", "burst", "overpressure"},
