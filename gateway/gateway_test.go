@@ -74,6 +74,13 @@ func TestConvertUnit(t *testing.T) {
 		{5, "%", "ratio", 0.05},
 		{1, "L/s", "m3/h", 3.6},
 		{7, "", "V", 7},
+		{2, "degC/min", "K/h", 120},
+		{9, "degF/h", "degC/h", 5},
+		{1, "m3/min", "m3/h", 60},
+		{3, "kWh/h", "kW", 3},
+		{30, "mm/min", "m/s", 0.0005},
+		{2, "1/min", "1/h", 120},
+		{1, "m3/h/min", "L/min/s", 1000.0 / 3600},
 	}
 	for _, tt := range tests {
 		got, err := gateway.ConvertUnit(tt.v, tt.from, tt.to)
@@ -81,7 +88,7 @@ func TestConvertUnit(t *testing.T) {
 			t.Errorf("%v %s in %s = %v, %v; want %v", tt.v, tt.from, tt.to, got, err, tt.want)
 		}
 	}
-	for _, pair := range [][2]string{{"V", "A"}, {"furlong", "m"}, {"V", ""}} {
+	for _, pair := range [][2]string{{"V", "A"}, {"furlong", "m"}, {"V", ""}, {"degC/min", "degC"}, {"V/m", "V"}, {"/min", "1/min"}} {
 		if v, err := gateway.ConvertUnit(1, pair[0], pair[1]); err == nil {
 			t.Errorf("1 %s became %v %s", pair[0], v, pair[1])
 		}
@@ -91,7 +98,7 @@ func TestConvertUnit(t *testing.T) {
 func TestParseQuantity(t *testing.T) {
 	for in, want := range map[string]gateway.Quantity{
 		"235.4 V": {Value: 235.4, Unit: "V"}, "75degC": {Value: 75, Unit: "degC"}, "-0.5": {Value: -0.5},
-		" 80 % ": {Value: 80, Unit: "%"}, "0.2 m3/h": {Value: 0.2, Unit: "m3/h"},
+		" 80 % ": {Value: 80, Unit: "%"}, "0.2 m3/h": {Value: 0.2, Unit: "m3/h"}, "2 degC/min": {Value: 2, Unit: "degC/min"},
 	} {
 		if got, err := gateway.ParseQuantity(in); err != nil || got != want {
 			t.Errorf("%q is %v, %v; want %v", in, got, err, want)

@@ -38,9 +38,53 @@ var units = map[string]unit{
 	"dB":   {"level", 1, 0},
 }
 
-// ValidUnit reports whether s is a unit that profiles and rules may name. The
+// ValidUnit reports whether s is a unit that profiles and rules may name: one of
+// Units, or one of them per time such as "degC/min", and "1/h" for a count. The
 // empty string, no unit, is valid.
-func ValidUnit(s string) bool { _, ok := units[s]; return ok || s == "" }
+func ValidUnit(s string) bool { _, ok := unitOf(s); return ok || s == "" }
+
+// unitOf returns the unit named s.
+func unitOf(s string) (unit, bool) {
+	if u, ok := units[s]; ok {
+		return u, true
+	}
+	i := max(strings.LastIndexByte(s, '/'), 0) // as in m3/h/min
+	a, t := units[s[:i]], units[strings.TrimPrefix(s[i:], "/")]
+	if s[:i] == "1" {
+		a = unit{dimension: "count", factor: 1}
+	}
+	if a.dimension == "" || t.dimension != "time" {
+		return unit{}, false
+	}
+	return a.per(t), true
+}
+
+// flows are amounts per time that have a name of their own, with the base units
+// of the second in one base unit of the first per second.
+var flows = map[string]unit{
+	"volume": {dimension: "flow", factor: 3600},
+	"energy": {dimension: "power", factor: 3600},
+	"length": {dimension: "speed", factor: 1},
+}
+
+// per returns the unit of a change by u in the time t. Where the scale of u
+// begins is no part of a change.
+func (u unit) per(t unit) unit {
+	flow, named := flows[u.dimension]
+	if !named {
+		flow = unit{dimension: u.dimension + " per time", factor: 1}
+	}
+	return unit{dimension: flow.dimension, factor: flow.factor * u.factor / t.factor}
+}
+
+// RateUnit returns the unit in which a change of what has the given unit is told:
+// that unit per minute.
+func RateUnit(of string) string {
+	if of == "" {
+		of = "1"
+	}
+	return of + "/min"
+}
 
 // Units returns the names of all units in alphabetical order.
 func Units() []string { return sortedKeys(units) }
@@ -52,11 +96,11 @@ func ConvertUnit(v float64, from, to string) (float64, error) {
 	if from == "" || from == to {
 		return v, nil
 	}
-	f, ok := units[from]
+	f, ok := unitOf(from)
 	if !ok {
 		return 0, fmt.Errorf("unknown unit %q", from)
 	}
-	t, ok := units[to]
+	t, ok := unitOf(to)
 	if !ok || f.dimension != t.dimension {
 		return 0, fmt.Errorf("%s cannot be compared with %s", describeUnit(from), describeUnit(to))
 	}
@@ -67,7 +111,8 @@ func describeUnit(s string) string {
 	if s == "" {
 		return "a value without unit"
 	}
-	return fmt.Sprintf("%s (%s)", s, units[s].dimension)
+	u, _ := unitOf(s)
+	return fmt.Sprintf("%s (%s)", s, u.dimension)
 }
 
 // Quantity is a number with its unit, such as "235.4 V".

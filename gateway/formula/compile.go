@@ -28,16 +28,17 @@ type typ struct {
 	unit    string         // of a number; "" for none, or for one that products have made
 	literal bool           // made of what is written in the formula alone
 	point   *gateway.Point // that the part is; nil for none
+	// difference is set of the difference of two amounts: where the scale of the
+	// unit begins is no part of it.
+	difference bool
 }
 
 // compiler turns an expression into a program.
 type compiler struct {
-	points []gateway.Point
-	first  gateway.PointRef
-	typeOf func(point int) typ
-	code   program
-	depth  int // of the stack, after code
-	err    *Error
+	find  func(e *Expr) (gateway.PointRef, typ, *Error) // the point that a Name or a Bit names
+	code  program
+	depth int // of the stack, after code
+	err   *Error
 }
 
 func (c *compiler) fail(e *Expr, hint, format string, args ...any) typ {
@@ -62,11 +63,6 @@ func (e *Expr) each(yield func(*Expr) bool) bool {
 		}
 	}
 	return true
-}
-
-// find returns the index of the point called name, or -1.
-func (c *compiler) find(name string) int {
-	return slices.IndexFunc(c.points, func(p gateway.Point) bool { return p.Name == name })
 }
 
 // emit appends an instruction that changes the depth of the stack by grows.
@@ -99,7 +95,7 @@ func (c *compiler) expr(e *Expr) typ {
 	case e.Op == Neg:
 		t := c.number(e.Parts[0])
 		c.emit(instr{op: opNeg}, 0)
-		return typ{unit: t.unit, literal: t.literal}
+		return typ{unit: t.unit, literal: t.literal, difference: t.difference}
 	case e.Op == Mul || e.Op == Div:
 		return c.product(e)
 	default:
@@ -112,26 +108,15 @@ func (c *compiler) name(e *Expr) typ {
 		c.emit(instr{op: opConst, by: bit(e.Name == "true")}, 1)
 		return typ{class: flag, literal: true}
 	}
-	i := c.find(e.Name)
-	if i < 0 {
-		return c.fail(e, "the points of the facility are "+c.pointNames(), "there is no point %q", e.Name)
-	}
-	c.emit(instr{op: opPoint, ref: c.first + gateway.PointRef(i)}, 1)
-	return c.typeOf(i)
-}
-
-// pointNames lists the points that a formula may name.
-func (c *compiler) pointNames() string {
-	const most = 12
-	var names []string
-	for i := range c.points {
-		if i == most {
-			names = append(names, "…")
-			break
+	ref, t, err := c.find(e)
+	if err != nil {
+		if c.err == nil {
+			c.err = err
 		}
-		names = append(names, c.points[i].Name)
+		return typ{}
 	}
-	return strings.Join(names, ", ")
+	c.emit(instr{op: opPoint, ref: ref}, 1)
+	return t
 }
 
 func (c *compiler) bit(e *Expr) typ {
@@ -233,9 +218,9 @@ func (c *compiler) number(e *Expr) typ {
 }
 
 // convert turns b, which was emitted last, from its unit into that of a. A
-// literal that is added is a difference: five degrees more are five degrees
-// more, wherever the scale begins.
-func (c *compiler) convert(e *Expr, a, b typ, difference bool) {
+// literal that is added is a difference, and so is what a difference is held
+// against: five degrees more are five degrees more, wherever the scale begins.
+func (c *compiler) convert(e *Expr, a, b typ, added bool) {
 	if c.err != nil || a.unit == b.unit || a.unit == "" || b.unit == "" {
 		return
 	}
@@ -246,7 +231,7 @@ func (c *compiler) convert(e *Expr, a, b typ, difference bool) {
 	}
 	one, _ := gateway.ConvertUnit(1, b.unit, a.unit)
 	scale := instr{op: opScale, by: one - zero, plus: zero}
-	if difference && b.literal {
+	if b.difference || b.literal && (added || a.difference) {
 		scale.plus = 0
 	}
 	c.emit(scale, 0)
@@ -261,28 +246,32 @@ func (c *compiler) sum(e *Expr) typ {
 		op = opSub
 	}
 	c.emit(instr{op: op}, -1)
-	return typ{unit: cmp.Or(a.unit, b.unit), literal: a.literal && b.literal}
+	t := typ{unit: cmp.Or(a.unit, b.unit), literal: a.literal && b.literal, difference: a.difference && b.difference}
+	if e.Op == Sub && !a.literal && !b.literal {
+		t.difference = a.difference == b.difference
+	}
+	return t
 }
 
 // product keeps the unit of what is multiplied with or divided by a plain
 // number; of anything else it is for the point to say.
 func (c *compiler) product(e *Expr) typ {
 	a, b := c.number(e.Parts[0]), c.number(e.Parts[1])
-	op, unit := opMul, ""
+	op, unit, difference := opMul, "", false
 	if e.Op == Div {
 		op = opDiv
 	}
 	switch {
 	case b.unit == "" && (b.literal || b.class == flag):
-		unit = a.unit
+		unit, difference = a.unit, a.difference
 	case a.unit == "" && (a.literal || a.class == flag) && e.Op == Mul:
-		unit = b.unit
+		unit, difference = b.unit, b.difference
 	}
 	if _, err := gateway.ConvertUnit(1, b.unit, a.unit); e.Op == Div && err == nil {
 		c.convert(e, a, b, false) // a ratio of kW and W
 	}
 	c.emit(instr{op: op}, -1)
-	return typ{unit: unit, literal: a.literal && b.literal}
+	return typ{unit: unit, literal: a.literal && b.literal, difference: difference}
 }
 
 // call emits min, max, avg or abs.
@@ -300,7 +289,8 @@ func (c *compiler) call(e *Expr) typ {
 		next := c.number(part)
 		c.convert(part, t, next, false)
 		c.emit(instr{op: op}, -1)
-		t = typ{unit: cmp.Or(t.unit, next.unit), literal: t.literal && next.literal}
+		difference := t.difference && (next.difference || next.literal) || t.literal && next.difference
+		t = typ{unit: cmp.Or(t.unit, next.unit), literal: t.literal && next.literal, difference: difference}
 	}
 	switch e.Name {
 	case "abs":
@@ -308,7 +298,7 @@ func (c *compiler) call(e *Expr) typ {
 	case "avg":
 		c.emit(instr{op: opScale, by: 1 / float64(len(e.Parts))}, 0)
 	}
-	return typ{unit: t.unit, literal: t.literal}
+	return typ{unit: t.unit, literal: t.literal, difference: t.difference}
 }
 
 func (c *compiler) join(e *Expr) typ {

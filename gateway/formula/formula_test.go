@@ -3,6 +3,7 @@ package formula_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,11 +25,12 @@ func meter(text, unit string) []gateway.Point {
 		{Name: "run", Kind: gateway.Discrete, Period: second}, {Name: "trip", Kind: gateway.Discrete, Period: second}, {Name: "event", Kind: gateway.Discrete},
 		{Name: "mode", Kind: gateway.Enum, Period: second, States: map[int64]gateway.State{0: {Name: "off"}, 1: {Name: "auto"}, 2: {Name: "manual"}}},
 		{Name: "flags", Kind: gateway.Bitset, Period: second},
+		{Name: "t2", Unit: "degC", Period: second},
 		{Name: "out", Formula: text, Unit: unit},
 	}
 }
 
-const out = 11
+const out = 12
 
 // inputs reads "i1=3 i2=?timeout run=1 p=~5": a value, a bad one with its
 // reason, or an uncertain one. What is left out is not seen.
@@ -87,6 +89,15 @@ func TestValues(t *testing.T) {
 		{"p > 1.2 kW", "", "p=1201", "1 good"},
 		{"t + 5 K", "degC", "t=20", "25 good"},
 		{"t > 300 K", "", "t=20", "0 good"},
+		{"t > max(290 K, 300 K)", "", "t=20", "0 good"},
+		// A difference has no zero of its own: 3 degC apart are 3 K and 5.4 degF.
+		{"abs(t - t2) > 2 K", "", "t=20 t2=17", "1 good"},
+		{"abs(t - t2) > 4 K", "", "t=20 t2=17", "0 good"},
+		{"max(t, t2) - min(t, t2)", "degF", "t=20 t2=17", "5.4 good"},
+		{"-(t2 - t) / 2 < 1 K", "", "t=20 t2=17", "0 good"},
+		{"avg(t - t2, 5 K)", "", "t=20 t2=17", "4 good"},
+		{"t - 2 K < 290 K", "", "t=20", "0 good"},
+		{"t + (t - t2) > 297 K", "", "t=20 t2=17", "0 good"},
 		// Truths.
 		{"run && !trip", "", "run=1 trip=0", "1 good"},
 		{"run and not trip", "", "run=1 trip=1", "0 good"},
@@ -349,4 +360,64 @@ func FuzzFormula(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestInline compiles over points of two facilities, as a condition may.
+func TestInline(t *testing.T) {
+	points := map[string]gateway.Point{
+		"t": {Unit: "degC", Period: time.Second}, "peer(pump-2).t": {Unit: "degF", Period: 5 * time.Second},
+		"peer(pump-2).flags": {Kind: gateway.Bitset},
+	}
+	names := []string{"t", "peer(pump-2).t", "peer(pump-2).flags"}
+	find := func(e *formula.Expr) (formula.Operand, *formula.Error) {
+		p, ok := points[e.Name]
+		if !ok {
+			return formula.Operand{}, &formula.Error{At: e.At, Problem: "no " + e.Name}
+		}
+		return formula.Operand{Ref: gateway.PointRef(slices.Index(names, e.Name)), Point: &p}, nil
+	}
+	latest := []gateway.Sample{{Quality: gateway.Good, Value: 20}, {Quality: gateway.Good, Value: 77}, {Quality: gateway.Good, Value: 4}}
+	for text, want := range map[string]string{
+		"abs(t - peer(pump-2).t)": "analog degC 5 every 5s",
+		"t - 5 K":                 "analog degC 15 every 1s",
+		"peer(pump-2).flags.bit(2) and t > 10 degC": "discrete  1 every 0s",
+		"t - peer(pump-2).":                         "character 17: \".\" does not belong here",
+		"abs(t - peer(pump-3).t)":                   "character 9: no peer(pump-3).t",
+		"1 + 2":                                     "character 3: the expression names no point",
+		"rate(t)":                                   "character 1: there is no function \"rate\"",
+	} {
+		got := ""
+		if e, err := formula.Parse(text); err != nil {
+			got = err.Error()
+		} else if d, err := formula.Inline(e, find); err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprintf("%v %s %v every %v", d.Kind, d.Unit, math.Round(d.Sample(latest).Value*1e6)/1e6, d.Period)
+		}
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+func TestAnExpressionIsWrittenAsItWasRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"a-(b-c)*-2":                               "a - (b - c) * -2",
+		"(a - b) - c":                              "a - b - c",
+		"not (a and (b or c > 5 degC/min))":        "not (a and (b or c > 5 degC/min))",
+		"(a > 1) == (b in [x, 2])":                 "(a > 1) == (b in [x, 2])",
+		"max( a , peer(p-2).b,10min)>$limit + 2 V": "max(a, peer(p-2).b, 10 min) > $limit + 2 V",
+		"flags.bit( 3 ) or !run":                   "flags.bit(3) or not run",
+		"-(a + b)":                                 "-(a + b)",
+	} {
+		e, err := formula.Parse(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		again, err := formula.Parse(e.String())
+		if e.String() != want || err != nil || again.String() != want {
+			t.Errorf("%s became %s and then %s, %v; want %s", text, e, again, err, want)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,6 +21,8 @@ import (
 //	product = factor { ("*" | "/") factor }
 //	factor  = "-" factor | "(" expr ")" | number [ unit ] | "$" param | name
 //	        | name ".bit(" number ")" | function "(" expr { "," expr } ")"
+//
+// A name may be one of another facility: "peer(" facility ")." name.
 
 // What an expression may be at most. Nobody can read a larger one.
 const (
@@ -27,6 +30,10 @@ const (
 	maxParts = 200
 	divide   = "divide it into several derived points or rules"
 )
+
+// peer is the name of a point of another facility. A facility may have a "-" in
+// its name, which elsewhere is a minus.
+var peer = regexp.MustCompile(`^peer\([a-z0-9][a-z0-9-]*\)\.[\pL\pN_.]+`)
 
 var comparisons = map[string]Op{
 	"==": Equal, "!=": NotEqual, "<": Less, "<=": LessEqual, ">": Greater, ">=": GreaterEqual,
@@ -142,6 +149,7 @@ func (p *parser) next() {
 		if i := strings.IndexFunc(rest, func(r rune) bool { return !wordRune(r) }); i >= 0 {
 			n = i
 		}
+		n = max(n, len(peer.FindString(rest)))
 		p.kind = tokWord
 	default:
 		if len(rest) > 1 && (rest[1] == '=' && strings.ContainsRune("=!<>", r) || rest[:2] == "&&" || rest[:2] == "||") {

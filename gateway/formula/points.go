@@ -16,7 +16,10 @@ type Derived struct {
 	Kind   gateway.Kind
 	Unit   string
 	Period time.Duration // how often a new sample is expected; 0 if an input comes on events only
-	code   program
+	// Difference is set of the difference of two amounts, such as 5 degC less:
+	// where the scale of Unit begins is no part of it.
+	Difference bool
+	code       program
 }
 
 // Compile compiles the formulas among the points of one facility, which are
@@ -105,10 +108,10 @@ func (s *sorter) compile(i int) (*Derived, *Error) {
 		return nil, err.(*Error)
 	}
 	d := &Derived{Point: s.first + gateway.PointRef(i)}
-	c := compiler{points: s.points, first: s.first, typeOf: s.typeOf}
+	c := compiler{find: s.find}
 	sound := true
 	for n := range e.names() {
-		j := c.find(n.Name)
+		j := s.index(n.Name)
 		switch {
 		case j < 0:
 			continue // perhaps a state: for the compiler to say
@@ -127,6 +130,7 @@ func (s *sorter) compile(i int) (*Derived, *Error) {
 	}
 	t := c.expr(e)
 	d.Kind, d.Unit = c.result(t, &s.points[i])
+	d.Difference = t.difference
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -135,6 +139,35 @@ func (s *sorter) compile(i int) (*Derived, *Error) {
 	}
 	d.code, d.Period = c.code, s.period(d.Inputs)
 	return d, nil
+}
+
+// index returns the index of the point called name, or -1.
+func (s *sorter) index(name string) int {
+	return slices.IndexFunc(s.points, func(p gateway.Point) bool { return p.Name == name })
+}
+
+// find returns the point that a part of a formula names, which has been compiled
+// if it has a formula.
+func (s *sorter) find(e *Expr) (gateway.PointRef, typ, *Error) {
+	i := s.index(e.Name)
+	if i < 0 {
+		return gateway.NoPoint, typ{}, &Error{At: e.At, Problem: fmt.Sprintf("there is no point %q", e.Name), Hint: "the points of the facility are " + s.pointNames()}
+	}
+	return s.first + gateway.PointRef(i), s.typeOf(i), nil
+}
+
+// pointNames lists the points that a formula may name.
+func (s *sorter) pointNames() string {
+	const most = 12
+	var names []string
+	for i := range s.points {
+		if i == most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, s.points[i].Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // circle returns the error of a formula that is made from itself: point j,
@@ -155,19 +188,23 @@ func (s *sorter) circle(i, j int, n *Expr) *Error {
 // compiled.
 func (s *sorter) typeOf(i int) typ {
 	p := &s.points[i]
-	kind, unit := p.Kind, p.Unit
 	for k := range s.done {
-		if s.done[k].Point == s.first+gateway.PointRef(i) {
-			kind, unit = s.done[k].Kind, s.done[k].Unit
+		if d := &s.done[k]; d.Point == s.first+gateway.PointRef(i) {
+			return typeOf(p, d.Kind, d.Unit, d.Difference)
 		}
 	}
+	return typeOf(p, p.Kind, p.Unit, false)
+}
+
+// typeOf returns the type of a point of that kind and unit.
+func typeOf(p *gateway.Point, kind gateway.Kind, unit string, difference bool) typ {
 	switch kind {
 	case gateway.Discrete:
 		return typ{class: flag, point: p}
 	case gateway.Enum, gateway.Bitset:
 		return typ{class: code, point: p}
 	default:
-		return typ{class: number, unit: unit, point: p}
+		return typ{class: number, unit: unit, point: p, difference: difference}
 	}
 }
 
