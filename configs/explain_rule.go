@@ -43,7 +43,7 @@ func (x *explainer) condition(f gateway.FacilityID, a rules.Anatomy, spec *rules
 		if l.Below != "" {
 			limit = "< " + l.Below
 		}
-		say("级别 "+l.Severity, "level "+l.Severity, strings.Join(spec.Points, ", ")+" "+limit)
+		say("级别 "+l.Severity, "level "+l.Severity, cmp.Or(spec.Value, strings.Join(spec.Points, ", "))+" "+limit)
 		say("恢复", "until", l.Reset)
 	}
 	if spec.Reset != nil {
@@ -107,17 +107,10 @@ func (x *explainer) stages(ref rules.Ref) (sections []ExplainSection) {
 	return sections
 }
 
-// inputs returns the points that an instance looks at, each once.
+// inputs returns the points that an instance looks at.
 func (x *explainer) inputs(ref rules.Ref) (names []string) {
-	a := x.engine.Anatomy(ref)
-	all := slices.Clone(a.Only)
-	for _, stage := range a.Stages {
-		all = slices.Concat(all, stage.When, stage.Reset)
-	}
-	for _, c := range all {
-		if name := x.Site.Point(c.Point).Name; !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+	for _, point := range x.engine.Inputs()[ref] {
+		names = append(names, x.Site.Point(point).Name)
 	}
 	return names
 }
@@ -128,6 +121,10 @@ func (x *explainer) compare(s *ExplainSection, zh, en string, all []rules.Compar
 		zh, en = zh+"取决于", en+" by"
 	}
 	for _, c := range all {
+		if c.Computed != "" {
+			s.add(zh, en, computed(c))
+			continue
+		}
 		p := x.Site.Point(c.Point)
 		value := strings.TrimSpace(strconv.FormatFloat(c.Value, 'f', -1, 64) + " " + p.Unit)
 		text := fmt.Sprintf("%s %s %s", p.Name, c.Op, value)
@@ -141,6 +138,17 @@ func (x *explainer) compare(s *ExplainSection, zh, en string, all []rules.Compar
 		}
 		s.add(zh, en, text)
 	}
+}
+
+// computed says what is compared of what a rule computes for itself.
+func computed(c rules.Comparison) string {
+	if c.Truth {
+		if (c.Op == "!=") == (c.Value == 0) {
+			return c.Computed
+		}
+		return "not (" + c.Computed + ")"
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", c.Computed, c.Op, strconv.FormatFloat(c.Value, 'f', -1, 64), c.Unit))
 }
 
 // timers says what delays an alert and its end.

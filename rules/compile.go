@@ -91,10 +91,15 @@ func (c *compiler) checkSettings(packs []Pack) {
 
 func (c *compiler) compileSpec(pack *Pack, spec *Spec, report gateway.Report) {
 	rule := spec.rule()
+	for i, id := range spec.Facilities {
+		if f := c.site.Facility(id); f == nil || f.Class != pack.Class && pack.Class != anyClass {
+			report(fmt.Sprintf("facilities[%d]", i), fmt.Sprintf("there is no facility %q of class %s", id, pack.Class), "")
+		}
+	}
 	matched := false
 	for i := range c.site.Facilities() {
 		f := &c.site.Facilities()[i]
-		if pack.Class != f.Class && pack.Class != anyClass {
+		if pack.Class != f.Class && pack.Class != anyClass || len(spec.Facilities) > 0 && !slices.Contains(spec.Facilities, f.ID) {
 			continue
 		}
 		s := scope{compiler: c, pack: pack, facility: f, report: report}
@@ -164,19 +169,26 @@ func (s *scope) condition(spec *Spec, rule *Rule) bool {
 
 // levels compiles a rule with levels: one instance for each of its points.
 func (s *scope) levels(spec *Spec, rule *Rule) bool {
+	if spec.Value != "" {
+		ref := s.value(spec.Value, s.report.At("value"))
+		if ref == gateway.NoPoint {
+			return s.failed
+		}
+		return s.levelsOn(spec, rule, ref, "")
+	}
 	matched := false
 	for _, name := range spec.Points {
-		refs := s.points(name)
-		for _, ref := range refs {
+		for _, ref := range s.points(name) {
 			one := scope{compiler: s.compiler, pack: s.pack, facility: s.facility, report: s.report}
-			matched = one.levelsOn(spec, rule, ref) || matched
+			matched = one.levelsOn(spec, rule, ref, "/"+s.site.Point(ref).Name) || matched
 		}
 	}
 	return matched
 }
 
-func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef) bool {
-	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: ref, clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+// levelsOn adds the instance for one point, with the end of its key.
+func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef, suffix string) bool {
+	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: s.engine.shown(ref), clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
 	s.use(ref)
 	var steps []step
 	for _, l := range spec.Levels {
@@ -189,8 +201,7 @@ func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef) bool {
 	if s.missing || s.failed {
 		return s.failed
 	}
-	key := string(s.facility.ID) + "/" + spec.ID + "/" + s.site.Point(ref).Name
-	s.engine.add(in, steps, key, s.facility.ID)
+	s.engine.add(in, steps, string(s.facility.ID)+"/"+spec.ID+suffix, s.facility.ID)
 	return true
 }
 
@@ -217,7 +228,7 @@ func (s *scope) level(l Level, spec *Spec, ref gateway.PointRef) step {
 		hold = spec.Hold
 	}
 	st.hold = hold.over(s.slowest)
-	if s.site.Point(ref).Kind.Stepwise() {
+	if s.engine.inner(ref) || s.site.Point(ref).Kind.Stepwise() {
 		st.limit = math.NaN() // half way between off and on is no figure for people
 	}
 	return st
@@ -253,27 +264,7 @@ func policy(s string) badData {
 	}
 }
 
-// points returns the points of the facility that have the role name or, if none
-// has it, the one of that name.
-func (s *scope) points(name string) []gateway.PointRef {
-	first, end := s.site.PointsOf(s.site.FacilityIndex(s.facility.ID))
-	var byRole []gateway.PointRef
-	byName := gateway.NoPoint
-	for ref := first; ref < end; ref++ {
-		switch p := s.site.Point(ref); name {
-		case p.Role:
-			byRole = append(byRole, ref)
-		case p.Name:
-			byName = ref
-		}
-	}
-	if byRole == nil && byName != gateway.NoPoint {
-		return []gateway.PointRef{byName}
-	}
-	return byRole
-}
-
-func (s *scope) use(ref gateway.PointRef) { s.slowest = max(s.slowest, s.site.Point(ref).Period) }
+func (s *scope) use(ref gateway.PointRef) { s.slowest = max(s.slowest, s.engine.point(ref).Period) }
 
 // program compiles a condition into postfix order.
 func (s *scope) program(c *Condition, report gateway.Report) program {
@@ -327,18 +318,12 @@ func (s *scope) expr(e *expr, report gateway.Report) (p program) {
 }
 
 func (s *scope) test(t test, report gateway.Report) program {
-	refs := s.points(t.name)
-	if len(refs) == 0 {
-		s.missing = true
+	ref, op := s.subject(&t, report)
+	if ref == gateway.NoPoint {
 		return nil
 	}
-	if len(refs) > 1 {
-		s.fail(report, "%q means %d points of the facility", t.name, len(refs))
-		return nil
-	}
-	ref := refs[0]
 	s.use(ref)
-	switch t.op {
+	switch op {
 	case opTrue:
 		return s.against(ref, opNotEqual, 0)
 	case opBit:
@@ -354,13 +339,13 @@ func (s *scope) test(t test, report gateway.Report) program {
 		s.stand(ref, math.NaN())
 		return p
 	default:
-		return s.against(ref, t.op, s.sum(t.sum, ref, report))
+		return s.against(ref, op, s.sum(t.sum, ref, report))
 	}
 }
 
 func (s *scope) against(ref gateway.PointRef, op operator, v float64) program {
 	limit := math.NaN()
-	if k := s.site.Point(ref).Kind; (k == gateway.Analog || k == gateway.Counter) && op != opBit {
+	if k := s.engine.point(ref).Kind; (k == gateway.Analog || k == gateway.Counter) && op != opBit {
 		limit = v
 	}
 	s.stand(ref, limit)
@@ -368,8 +353,13 @@ func (s *scope) against(ref gateway.PointRef, op operator, v float64) program {
 }
 
 // stand makes ref the point that a condition shows: the first one with a limit,
-// else the first.
+// else the first. What is computed for a rule alone cannot be shown: the first
+// point that it is made from stands for it, without the limit, which is none of
+// that point's values.
 func (s *scope) stand(ref gateway.PointRef, limit float64) {
+	if s.engine.inner(ref) {
+		ref, limit = s.engine.shown(ref), math.NaN()
+	}
 	better := !math.IsNaN(limit) && math.IsNaN(s.limit)
 	if !s.chosen || better {
 		s.first, s.limit, s.chosen = ref, limit, true
@@ -410,13 +400,17 @@ func (s *scope) term(t term, ref gateway.PointRef, difference bool, report gatew
 			return math.NaN()
 		}
 	}
-	v, err := q.In(s.site.Point(ref).Unit)
-	if err != nil {
-		s.fail(report, "%s of point %s: %v", q, s.site.Point(ref).Name, err)
+	p := s.engine.point(ref)
+	v, err := q.In(p.Unit)
+	switch {
+	case err != nil:
+		s.fail(report, "%s of %s: %v", q, p.Name, err)
+	case s.engine.inner(ref) && q.Unit == "" && q.Value != 0 && p.Unit != "":
+		s.fail(report, "%s is in %s, and %g has no unit", p.Name, p.Unit, q.Value)
 	}
-	if difference {
+	if difference || s.engine.difference(ref) {
 		// Five degrees more are five degrees more, wherever the scale begins.
-		zero, _ := gateway.ConvertUnit(0, q.Unit, s.site.Point(ref).Unit)
+		zero, _ := gateway.ConvertUnit(0, q.Unit, p.Unit)
 		v -= zero
 	}
 	return v
@@ -446,7 +440,7 @@ func (s *scope) word(ref gateway.PointRef, word string, report gateway.Report) f
 	if v, err := strconv.ParseFloat(word, 64); err == nil {
 		return v
 	}
-	p := s.site.Point(ref)
+	p := s.engine.point(ref)
 	var names []string
 	for _, v := range slices.Sorted(maps.Keys(p.States)) {
 		if p.States[v].Name == word {

@@ -17,20 +17,20 @@ import (
 // look at an input wait, too, so that none sees a new input beside an old
 // derived value.
 type derivation struct {
-	points []formula.Derived // each after those it is made from
-	feeds  []*feed           // by PointRef, nil for a point that nothing is derived from
+	nodes []node  // each after those it is made from
+	feeds []*feed // by PointRef, nil for a point that nothing is derived from
 
 	// Between two calls of Observe the rest is empty but for told.
 	at      gateway.Instant // of the samples that were taken last
 	taken   []*feed         // that have a fresh sample
-	due     []int32         // what has to be computed, in the order of points
+	due     []int32         // what has to be computed, in the order of nodes
 	waiting []Ref           // what has to be weighed then
 	told    []gateway.Sample
 }
 
 // feed is what is derived from one point.
 type feed struct {
-	into  []int32 // in the order of points
+	into  []int32 // in the order of nodes
 	fresh bool    // its newest sample has not been counted yet
 }
 
@@ -42,21 +42,12 @@ func (e *Engine) Derived() []gateway.Sample { return e.derived.told }
 // addDerived compiles the formulas of a site. One with a mistake, which whoever
 // read the formula has reported, is left out: its point never has a value.
 func (e *Engine) addDerived(site *gateway.Site) {
-	d := &e.derived
 	for i := range site.Facilities() {
 		first, _ := site.PointsOf(i)
-		d.points = append(d.points, formula.Compile(site.Facilities()[i].Points, first, func(int, *formula.Error) {})...)
-	}
-	for i := range d.points {
-		for _, input := range d.points[i].Inputs {
-			if d.feeds[input] == nil {
-				d.feeds[input] = new(feed)
-			}
-			d.feeds[input].into = append(d.feeds[input].into, int32(i))
+		for _, made := range formula.Compile(site.Facilities()[i].Points, first, func(int, *formula.Error) {}) {
+			e.addNode(node{Derived: made})
 		}
 	}
-	d.due = make([]int32, 0, len(d.points))
-	d.told = make([]gateway.Sample, 0, len(d.points))
 }
 
 // take notes that a point has a new sample of the moment at.
@@ -90,14 +81,16 @@ func (e *Engine) wait(ref Ref) {
 func (e *Engine) derive(dst []Change) []Change {
 	d := &e.derived
 	for len(d.due) > 0 {
-		p := &d.points[d.due[0]]
+		n := &d.nodes[d.due[0]]
 		d.due = slices.Delete(d.due, 0, 1)
-		s := p.Sample(e.latest)
+		s := n.Sample(e.latest)
 		if s.Quality == gateway.NotSeen {
 			continue // as long as an input is missing nothing has come
 		}
 		e.latest[s.Point] = s
-		d.told = append(d.told, s)
+		if !e.inner(s.Point) {
+			d.told = append(d.told, s)
+		}
 		if f := d.feeds[s.Point]; f != nil {
 			d.need(f)
 		}

@@ -15,6 +15,7 @@ import (
 // however many rules look at the point; only a sample outside it, or one of bad
 // quality, is looked at more closely.
 type Engine struct {
+	site   *gateway.Site
 	latest []gateway.Sample // by PointRef
 	bands  []band           // by PointRef
 	seen   []bool           // by PointRef: a sample has come, good or bad
@@ -32,6 +33,9 @@ type Engine struct {
 	unmatched []string
 
 	derived derivation
+	outer   int          // points that the site has; those behind them are computed for rules alone
+	inners  []innerPoint // by PointRef less outer
+	readers [][]Ref      // by PointRef of the site: the instances that look at it, also through an inner point
 
 	timers timers
 	now    gateway.Instant
@@ -102,6 +106,8 @@ type step struct {
 
 func newEngine(site *gateway.Site) *Engine {
 	e := &Engine{
+		site:        site,
+		outer:       site.Len(),
 		derived:     derivation{feeds: make([]*feed, site.Len())},
 		latest:      make([]gateway.Sample, site.Len()),
 		bands:       make([]band, site.Len()),
@@ -165,7 +171,8 @@ func (e *Engine) finish() {
 			in.unseen++
 		}
 	}
-	e.derived.waiting = make([]Ref, 0, len(e.instances))
+	e.linkReaders()
+	e.derived.grow(len(e.instances))
 	e.timers.grow(len(e.steps))
 	e.atomAt = nil
 }
@@ -173,7 +180,7 @@ func (e *Engine) finish() {
 // Latest returns the latest table: the newest sample of every point, by
 // PointRef, of quality NotSeen where none has come. It belongs to the goroutine
 // of the engine and must not be changed.
-func (e *Engine) Latest() []gateway.Sample { return e.latest }
+func (e *Engine) Latest() []gateway.Sample { return e.latest[:e.outer:e.outer] }
 
 // Instances returns every rule on every facility, by Ref.
 func (e *Engine) Instances() []Instance { return e.list }
@@ -181,10 +188,10 @@ func (e *Engine) Instances() []Instance { return e.list }
 // Reads reports whether a rule looks at a point, and whether one does that says
 // when the facility is down.
 func (e *Engine) Reads(ref gateway.PointRef) (read, impairs bool) {
-	for _, i := range e.instancesOf[ref] {
+	for _, i := range e.readers[ref] {
 		impairs = impairs || e.instances[i].rule.Impairs
 	}
-	return len(e.instancesOf[ref]) > 0, impairs
+	return len(e.readers[ref]) > 0, impairs
 }
 
 // Unmatched returns the rules that apply to no facility, as "class/rule".

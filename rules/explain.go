@@ -11,9 +11,14 @@ import (
 
 // Comparison is one point held against one number, as rules are compiled to.
 type Comparison struct {
-	Point gateway.PointRef
-	Op    string // as it is written in rules; "bit" for bit number Value
+	Point gateway.PointRef // of the site; of what is computed for rules alone the first that it is made from
+	Op    string           // as it is written in rules; "bit" for bit number Value
 	Value float64
+	// Computed is what is computed for rules alone, as it is written, such as
+	// "abs(temperature - setpoint)"; "" if it is Point that is compared.
+	Computed string
+	Unit     string // of Value
+	Truth    bool   // what is compared is true or false
 }
 
 // Stage is one level of an instance; an instance without levels has one.
@@ -47,7 +52,7 @@ func (e *Engine) Anatomy(ref Ref) Anatomy {
 }
 
 // ReadBy returns the instances that look at a point.
-func (e *Engine) ReadBy(ref gateway.PointRef) []Ref { return e.instancesOf[ref] }
+func (e *Engine) ReadBy(ref gateway.PointRef) []Ref { return e.readers[ref] }
 
 func (e *Engine) comparisons(p program) (all []Comparison) {
 	for _, op := range p {
@@ -55,7 +60,12 @@ func (e *Engine) comparisons(p program) (all []Comparison) {
 			continue
 		}
 		a := e.atoms[op]
-		if c := (Comparison{Point: a.point, Op: a.op.String(), Value: a.value}); !slices.Contains(all, c) {
+		p := e.point(a.point)
+		c := Comparison{Point: e.shown(a.point), Op: a.op.String(), Value: a.value, Unit: p.Unit, Truth: p.Kind == gateway.Discrete}
+		if e.inner(a.point) {
+			c.Computed = p.Name
+		}
+		if !slices.Contains(all, c) {
 			all = append(all, c)
 		}
 	}

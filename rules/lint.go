@@ -104,7 +104,7 @@ func (l *linter) limit(op instr) bool {
 		return false
 	}
 	a := &l.atoms[op]
-	return a.direction() != 0 && l.site.Point(a.point).Kind == gateway.Analog
+	return a.direction() != 0 && l.point(a.point).Kind == gateway.Analog
 }
 
 // direction returns 1 for a comparison that is true above a number, -1 for one
@@ -154,6 +154,9 @@ func (l *linter) units(ref Ref) {
 		return point != nil && point.Unit != "" && slices.ContainsFunc(terms, func(t term) bool { return t.bare(pack) })
 	}
 	for _, level := range spec.Levels {
+		if spec.Value != "" {
+			break // its limits must have units, for Compile to say
+		}
 		for _, limit := range []struct{ key, text string }{{"above", level.Above}, {"below", level.Below}, {"reset", level.Reset}} {
 			if terms, err := parseSum(limit.text); limit.text != "" && err == nil && bare(l.site.Point(l.list[ref].Point), terms) {
 				l.add(Finding{NoUnit, ref, noOther, "levels." + level.Severity + "." + limit.key})
@@ -202,15 +205,11 @@ func (c *Condition) tests(f func(test)) {
 
 // named returns the point that a rule calls name on the facility of ref.
 func (l *linter) named(ref Ref, name string) *gateway.Point {
-	points := l.site.Facility(l.list[ref].Facility).Points
-	i := slices.IndexFunc(points, func(p gateway.Point) bool { return p.Role == name })
-	if i < 0 {
-		i = slices.IndexFunc(points, func(p gateway.Point) bool { return p.Name == name })
+	refs := pointsNamed(l.site, l.site.Facility(l.list[ref].Facility), name)
+	if name == "" || len(refs) == 0 {
+		return nil // what is computed must have units, for Compile to say
 	}
-	if i < 0 {
-		return nil
-	}
-	return &points[i]
+	return l.site.Point(refs[0])
 }
 
 // alike holds two rules of one facility against each other.

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"fmt"
-
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/formula"
 )
@@ -23,14 +21,18 @@ const (
 	joinNot
 )
 
-// test holds one point against something.
+// test holds a point, or what is computed from points, against something.
 type test struct {
-	name string
-	op   operator
-	sum  []term   // of a comparison
-	list []string // of op opIn: words or numbers
-	bit  int      // of op opBit
+	name  string        // of the point on the left side; "" if that is no name alone
+	whole *formula.Expr // the comparison, or what is true or false by itself
+	op    operator
+	sum   []term   // of a comparison with constants
+	list  []string // of op opIn: words or numbers
+	bit   int      // of op opBit
 }
+
+// computes reports whether the left side is more than the name of a point.
+func (t *test) computes() bool { return t.name == "" }
 
 type operator uint8
 
@@ -51,6 +53,9 @@ var operators = map[formula.Op]operator{
 	formula.LessEqual: opLessEqual, formula.Greater: opGreater, formula.GreaterEqual: opGreaterEqual,
 }
 
+// orders reports whether o says which of two amounts is more.
+func (o operator) orders() bool { return o >= opLess && o <= opGreaterEqual }
+
 // term is one part of what a point is held against.
 type term struct {
 	minus    bool
@@ -59,9 +64,7 @@ type term struct {
 	quantity gateway.Quantity
 }
 
-// parseExpr reads a condition: comparisons of one point with a constant each,
-// joined by and, or and not. For each the engine knows within which band of
-// values it stays as it is, which a sum of points does not have.
+// parseExpr reads a condition: comparisons joined by and, or and not.
 func parseExpr(s string) (*expr, error) {
 	e, err := formula.Parse(s)
 	if err != nil {
@@ -98,21 +101,24 @@ func condition(e *formula.Expr) (*expr, error) {
 }
 
 func testOf(e *formula.Expr) (t test, err error) {
+	t.whole = e
 	switch op, compares := operators[e.Op]; {
 	case e.Op == formula.Name:
-		return test{name: e.Name}, nil
+		t.name = e.Name
 	case e.Op == formula.Bit:
-		return test{name: e.Name, op: opBit, bit: e.Bit}, nil
+		t.name, t.op, t.bit = e.Name, opBit, e.Bit
 	case e.Op == formula.In && e.Parts[0].Op == formula.Name:
-		return test{name: e.Parts[0].Name, op: opIn, list: e.List}, nil
-	case compares && e.Parts[0].Op == formula.Name:
-		t = test{name: e.Parts[0].Name, op: op}
-		t.sum, err = terms(nil, e.Parts[1], false)
-		return t, err
-	case compares || e.Op == formula.In:
-		e = e.Parts[0]
+		t.name, t.op, t.list = e.Parts[0].Name, opIn, e.List
+	case compares:
+		t.op = op
+		if e.Parts[0].Op == formula.Name {
+			t.name = e.Parts[0].Name
+		}
+		t.sum, _ = terms(nil, e.Parts[1], false)
+	default:
+		return t, &formula.Error{At: e.At, Problem: e.String() + " is neither true nor false", Hint: "compare it, such as x > 0"}
 	}
-	return t, reckons(e)
+	return t, nil
 }
 
 // terms appends the parts of a sum to dst.
@@ -134,12 +140,7 @@ func terms(dst []term, e *formula.Expr, minus bool) ([]term, error) {
 		}
 		return terms(dst, e.Parts[1], minus != (e.Op == formula.Sub))
 	default:
-		return nil, reckons(e)
+		return nil, &formula.Error{At: e.At, Problem: e.String() + " is no constant", Hint: "a limit is a number with its unit, or $param with + or -"}
 	}
 	return append(dst, t), nil
-}
-
-// reckons is the error of a rule that computes something.
-func reckons(e *formula.Expr) error {
-	return fmt.Errorf("character %d: a rule holds one point against a constant; let a derived point compute, under derive: in the profile", e.At)
 }

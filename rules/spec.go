@@ -53,7 +53,10 @@ type Spec struct {
 	Reset *Condition `yaml:"reset"` // default: not when
 
 	Points []string `yaml:"points"` // with levels: one instance of the rule for each point or role
+	Value  string   `yaml:"value"`  // with levels, instead of points: what is computed from several
 	Levels []Level  `yaml:"levels,keyed"`
+
+	Facilities []gateway.FacilityID `yaml:"facilities"` // works on these only; default all of the class
 
 	OnlyWhen   *Condition    `yaml:"only_when"`
 	Hold       Hold          `yaml:"hold"`

@@ -1,11 +1,13 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 )
 
 // anyClass stands for the facilities of every class.
@@ -71,14 +73,27 @@ func (s *Spec) validateWhen(report gateway.Report) {
 	if len(s.Points) > 0 {
 		report("points", "points go with levels", "name the point in the condition, or use levels")
 	}
+	if s.Value != "" {
+		report("value", "a value goes with levels", "compare it in the condition, or use levels")
+	}
 	if _, ok := ParseSeverity(s.Severity); !ok {
 		report("severity", fmt.Sprintf("unknown severity %q", s.Severity), "one of "+strings.Join(severityNames[:], ", "))
 	}
 }
 
 func (s *Spec) validateLevels(report gateway.Report, params []Param) {
-	if len(s.Points) == 0 {
-		report("points", "levels need the points they are for", "points: [pressure.outlet]")
+	switch {
+	case len(s.Points) == 0 && s.Value == "":
+		report("points", "levels need the points they are for", "points: [pressure.outlet], or value: with what is computed from several")
+	case len(s.Points) > 0 && s.Value != "":
+		report("value", "levels are either for points or for one value", "make two rules of it")
+	case s.Value != "":
+		e, err := formula.ParseSum(s.Value)
+		if err != nil {
+			reportMistake(report.At("value"), s.Value, err)
+		} else {
+			checkExpr(report.At("value"), e, params)
+		}
 	}
 	if s.Severity != "" {
 		report("severity", "the severity of a rule with levels is that of its levels", "leave it out")
@@ -98,12 +113,11 @@ func (s *Spec) validateLevels(report gateway.Report, params []Param) {
 			if sum == "" {
 				continue
 			}
-			terms, err := parseSum(sum)
-			if err != nil {
+			if terms, err := parseSum(sum); err != nil {
 				at(key, err.Error(), "a quantity such as 75 degC, or $param - 2 V")
-				continue
+			} else {
+				checkParams(at.At(key), terms, params)
 			}
-			checkParams(at.At(key), terms, params)
 		}
 	}
 }
@@ -121,10 +135,10 @@ func (c *Condition) validate(report gateway.Report, params []Param) {
 	if c.Expr != "" {
 		e, err := parseExpr(c.Expr)
 		if err != nil {
-			report("", fmt.Sprintf("%q: %v", c.Expr, err), "such as level > 1.5 m")
+			reportMistake(report, c.Expr, err)
 			return
 		}
-		e.walk(func(t test) { checkParams(report, t.sum, params) })
+		e.walk(func(t test) { checkExpr(report, t.whole, params) })
 	}
 	for i := range c.All {
 		c.All[i].validate(report.At(fmt.Sprintf("all[%d]", i)), params)
@@ -144,6 +158,25 @@ func (e *expr) walk(f func(test)) {
 	}
 	for _, k := range e.kids {
 		k.walk(f)
+	}
+}
+
+// reportMistake reports what is wrong with the text of a condition.
+func reportMistake(report gateway.Report, text string, err error) {
+	hint := "such as level > 1.5 m"
+	if e, ok := errors.AsType[*formula.Error](err); ok && e.Hint != "" {
+		hint = e.Hint
+	}
+	report("", fmt.Sprintf("%q: %v", text, err), hint)
+}
+
+// checkExpr reports the params in e that do not exist.
+func checkExpr(report gateway.Report, e *formula.Expr, params []Param) {
+	if e.Op == formula.Param {
+		checkParams(report, []term{{param: e.Name}}, params)
+	}
+	for _, part := range e.Parts {
+		checkExpr(report, part, params)
 	}
 }
 

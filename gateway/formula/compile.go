@@ -48,8 +48,8 @@ func (c *compiler) fail(e *Expr, hint, format string, args ...any) typ {
 	return typ{}
 }
 
-// names yields the parts of e that may name a point.
-func (e *Expr) names() iter.Seq[*Expr] {
+// Names yields the parts of e that may name a point; a Name may also be a state.
+func (e *Expr) Names() iter.Seq[*Expr] {
 	return func(yield func(*Expr) bool) { e.each(yield) }
 }
 
@@ -121,8 +121,12 @@ func (c *compiler) name(e *Expr) typ {
 
 func (c *compiler) bit(e *Expr) typ {
 	t := c.name(e)
-	if c.err == nil && t.class != code {
-		return c.fail(e, "say kind: bitset there", "%s has no bits", e.Name)
+	switch {
+	case c.err != nil:
+	case t.point == nil:
+		return c.fail(e, "", "%s has no bits", e.Name)
+	case t.class != code:
+		return c.fail(e, "say kind: bitset there", "%s has no bits", t.point.Name)
 	}
 	c.emit(instr{op: opBit, by: float64(e.Bit)}, 0)
 	return typ{class: truth}

@@ -110,7 +110,7 @@ func (s *sorter) compile(i int) (*Derived, *Error) {
 	d := &Derived{Point: s.first + gateway.PointRef(i)}
 	c := compiler{find: s.find}
 	sound := true
-	for n := range e.names() {
+	for n := range e.Names() {
 		j := s.index(n.Name)
 		switch {
 		case j < 0:

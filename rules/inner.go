@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
+)
+
+// innerPoint is a point that the engine computes for rules alone. It is numbered
+// behind those of the site and lives in the same tables, so that comparisons,
+// levels and holds know no difference. Nobody outside sees it.
+type innerPoint struct {
+	gateway.Point                  // named as it is written
+	key           string           // says what it is made from: of two alike there is one
+	shown         gateway.PointRef // of the site, that stands for it
+	difference    bool             // as in formula.Derived
+}
+
+// node computes a point from others.
+type node struct {
+	formula.Derived
+}
+
+// inner reports whether a point is computed for rules alone.
+func (e *Engine) inner(ref gateway.PointRef) bool { return int(ref) >= e.outer }
+
+// point returns the point numbered ref, of the site or not.
+func (e *Engine) point(ref gateway.PointRef) *gateway.Point {
+	if e.inner(ref) {
+		return &e.inners[int(ref)-e.outer].Point
+	}
+	return e.site.Point(ref)
+}
+
+// shown returns the point of the site that stands for a point.
+func (e *Engine) shown(ref gateway.PointRef) gateway.PointRef {
+	if e.inner(ref) {
+		return e.inners[int(ref)-e.outer].shown
+	}
+	return ref
+}
+
+// difference reports whether a point is the difference of two amounts.
+func (e *Engine) difference(ref gateway.PointRef) bool {
+	return e.inner(ref) && e.inners[int(ref)-e.outer].difference
+}
+
+// findInner returns the inner point with a key, or NoPoint.
+func (e *Engine) findInner(key string) gateway.PointRef {
+	i := slices.IndexFunc(e.inners, func(p innerPoint) bool { return p.key == key })
+	if i < 0 {
+		return gateway.NoPoint
+	}
+	return gateway.PointRef(e.outer + i)
+}
+
+// addInner adds a point that n computes, and returns its number.
+func (e *Engine) addInner(p innerPoint, n node) gateway.PointRef {
+	n.Point = gateway.PointRef(e.outer + len(e.inners))
+	p.shown = gateway.NoPoint
+	if len(n.Inputs) > 0 {
+		p.shown = e.shown(n.Inputs[0])
+	}
+	e.inners = append(e.inners, p)
+	e.latest = append(e.latest, gateway.Sample{Point: n.Point})
+	e.bands = append(e.bands, noBand)
+	e.seen = append(e.seen, false)
+	e.atomsOf = append(e.atomsOf, nil)
+	e.instancesOf = append(e.instancesOf, nil)
+	e.derived.feeds = append(e.derived.feeds, nil)
+	e.addNode(n)
+	return n.Point
+}
+
+// addNode has a point computed whenever an input of it is new.
+func (e *Engine) addNode(n node) {
+	d := &e.derived
+	for _, input := range n.Inputs {
+		if d.feeds[input] == nil {
+			d.feeds[input] = new(feed)
+		}
+		d.feeds[input].into = append(d.feeds[input].into, int32(len(d.nodes)))
+	}
+	d.nodes = append(d.nodes, n)
+}
+
+// linkReaders links every point of the site to the instances that look at it,
+// by itself or through what is computed from it for them.
+func (e *Engine) linkReaders() {
+	e.readers = make([][]Ref, e.outer)
+	for ref := range e.instancesOf {
+		for _, source := range e.sources(gateway.PointRef(ref)) {
+			for _, i := range e.instancesOf[ref] {
+				if !slices.Contains(e.readers[source], i) {
+					e.readers[source] = append(e.readers[source], i)
+				}
+			}
+		}
+	}
+	for _, of := range e.readers {
+		slices.Sort(of)
+	}
+}
+
+// sources returns the points of the site that a point is made from, in the order
+// in which they are written; of a point of the site itself.
+func (e *Engine) sources(ref gateway.PointRef) (all []gateway.PointRef) {
+	if !e.inner(ref) {
+		return []gateway.PointRef{ref}
+	}
+	for _, input := range e.nodeOf(ref).Inputs {
+		for _, source := range e.sources(input) {
+			if !slices.Contains(all, source) {
+				all = append(all, source)
+			}
+		}
+	}
+	return all
+}
+
+// nodeOf returns what computes an inner point.
+func (e *Engine) nodeOf(ref gateway.PointRef) *node {
+	first := len(e.derived.nodes) - len(e.inners)
+	return &e.derived.nodes[first+int(ref)-e.outer]
+}
+
+// grow makes room for everything that may be due at one moment.
+func (d *derivation) grow(instances int) {
+	d.due = make([]int32, 0, len(d.nodes))
+	d.told = make([]gateway.Sample, 0, len(d.nodes))
+	d.waiting = make([]Ref, 0, instances)
+}
