@@ -85,6 +85,23 @@ func BenchmarkQuietSample(b *testing.B) {
 	}
 }
 
+// BenchmarkFeature prints the cost of a sample that a feature looks at.
+func BenchmarkFeature(b *testing.B) {
+	for _, call := range []string{"rate(x, 10min) > 1000 degC/min", "max(x, 10min) > 1000 degC", "mean(x, 10min) > 1000 degC"} {
+		b.Run(call[:4], func(b *testing.B) {
+			s := mustStage(b, watched(b, time.Second, 0), rules.Spec{When: when(call)})
+			var changes []rules.Change
+			at, batch := gateway.Instant(0), make([]gateway.Sample, 1)
+			b.ReportAllocs()
+			for b.Loop() {
+				at += 1000
+				batch[0] = gateway.Sample{Point: 0, Quality: gateway.Good, Value: float64(at % 7), At: at}
+				changes = s.Observe(changes[:0], batch)
+			}
+		})
+	}
+}
+
 // TestASampleAllocatesNothing covers the quiet case and the flip.
 func TestASampleAllocatesNothing(t *testing.T) {
 	e := compile(t, rules.Spec{When: when("temperature > 50 degC and run"), Hold: rules.Hold{Duration: time.Minute}})

@@ -63,9 +63,15 @@ func (d *derivation) take(f *feed, at gateway.Instant) {
 // need makes everything due that is made from a point.
 func (d *derivation) need(f *feed) {
 	for _, i := range f.into {
-		if k, already := slices.BinarySearch(d.due, i); !already {
-			d.due = slices.Insert(d.due, k, i)
-		}
+		d.nodes[i].fresh = true
+		d.demand(i)
+	}
+}
+
+// demand makes a node due.
+func (d *derivation) demand(i int32) {
+	if k, already := slices.BinarySearch(d.due, i); !already {
+		d.due = slices.Insert(d.due, k, i)
 	}
 }
 
@@ -81,10 +87,10 @@ func (e *Engine) wait(ref Ref) {
 func (e *Engine) derive(dst []Change) []Change {
 	d := &e.derived
 	for len(d.due) > 0 {
-		n := &d.nodes[d.due[0]]
+		i := d.due[0]
 		d.due = slices.Delete(d.due, 0, 1)
-		s := n.Sample(e.latest)
-		if s.Quality == gateway.NotSeen {
+		s := e.compute(i)
+		if s.Quality == gateway.NotSeen && d.nodes[i].feature == nil {
 			continue // as long as an input is missing nothing has come
 		}
 		e.latest[s.Point] = s

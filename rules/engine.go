@@ -37,7 +37,8 @@ type Engine struct {
 	inners  []innerPoint // by PointRef less outer
 	readers [][]Ref      // by PointRef of the site: the instances that look at it, also through an inner point
 
-	timers timers
+	timers timers // of steps, until the end of a hold or clear_after
+	ticks  timers // of nodes, until their value may be another by itself
 	now    gateway.Instant
 }
 
@@ -100,8 +101,7 @@ type step struct {
 	left     time.Duration   // of a hold that stands still while nothing is known
 	paused   bool
 	unknown  bool
-	judged   bool  // its condition has been known since the start
-	slot     int32 // in the timers; -1 for none
+	judged   bool // its condition has been known since the start
 }
 
 func newEngine(site *gateway.Site) *Engine {
@@ -142,7 +142,7 @@ func (e *Engine) add(in instance, steps []step, key string, f gateway.FacilityID
 	ref := Ref(len(e.instances))
 	in.first, in.end = int32(len(e.steps)), int32(len(e.steps)+len(steps))
 	for _, s := range steps {
-		s.owner, s.slot = ref, -1
+		s.owner = ref
 		e.steps = append(e.steps, s)
 	}
 	e.instances = append(e.instances, in)
@@ -174,6 +174,7 @@ func (e *Engine) finish() {
 	e.linkReaders()
 	e.derived.grow(len(e.instances))
 	e.timers.grow(len(e.steps))
+	e.ticks.grow(len(e.derived.nodes))
 	e.atomAt = nil
 }
 
@@ -256,11 +257,13 @@ func (e *Engine) judge(s gateway.Sample) bool {
 		t := Unknown
 		if known {
 			t = e.atoms[i].hold(s.Value, b)
+		} else if e.inner(s.Point) {
+			t = e.atoms[i].within(e.nodeOf(s.Point).certain)
 		}
 		changed = changed || t != e.truth[i]
 		e.truth[i] = t
 	}
-	if e.seen[s.Point] {
+	if e.seen[s.Point] || s.Quality == gateway.NotSeen {
 		return changed
 	}
 	e.seen[s.Point] = true
@@ -304,36 +307,65 @@ func (a *atom) split(over bool, b *band, top, bottom float64, want bool) Truth {
 	return truthOf(over == want)
 }
 
-// Advance lets time pass until now and appends to dst the instances whose hold
-// or clear_after has ended.
+// Advance lets time pass until now and appends to dst the instances that change by
+// it: a hold or clear_after has ended, or what happened has passed out of the time
+// that a rule looks back. Everything happens in the order of its time.
 func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
-	e.now = max(e.now, now)
-	for {
-		i, at, ok := e.timers.first()
-		if !ok || at > e.now {
-			return dst
+	now = max(e.now, now)
+	told := len(dst)
+	for e.now <= now {
+		i, at, held := e.timers.first()
+		_, tick, ticks := e.ticks.first()
+		held, ticks = held && at <= now, ticks && tick <= now
+		switch {
+		case held && (!ticks || at <= tick):
+			e.now = max(e.now, at)
+			e.timers.remove(i)
+			e.steps[i].deadline = 0
+			e.expire(&e.steps[i], at)
+			dst = e.tell(dst, e.steps[i].owner)
+			continue
+		case ticks:
+			e.now = max(e.now, tick)
+			dst = e.tick(dst, tick)
+			continue
 		}
-		e.timers.remove(e.steps, i)
-		e.steps[i].deadline = 0
-		e.expire(&e.steps[i], at)
-		dst = e.tell(dst, e.steps[i].owner)
+		break
 	}
+	e.now = now
+	for i := range dst[told:] {
+		dst[told+i].At = now // it is told now, since when it is so says Since
+	}
+	return dst
 }
 
-// Skip puts every hold and clear_after that runs off by d: the clock was set
-// forward, and no time has passed. It must be called before time is told to
-// Observe or Advance by the new clock.
+// Skip puts every hold and clear_after that runs, and all that features have seen,
+// off by d: the clock was set forward, and no time has passed. It must be called
+// before time is told to Observe or Advance by the new clock.
 func (e *Engine) Skip(d time.Duration) {
 	for i := range e.timers.at {
 		e.timers.at[i] = e.timers.at[i].Add(d)
 		e.steps[e.timers.heap[i]].deadline = e.timers.at[i]
 	}
+	for i := range e.ticks.at {
+		e.ticks.at[i] = e.ticks.at[i].Add(d)
+	}
+	for i := range e.derived.nodes {
+		if f := e.derived.nodes[i].feature; f != nil {
+			f.skip(d)
+		}
+	}
 }
 
-// Next returns when the earliest hold or clear_after ends.
+// Next returns when the next thing happens by itself: a hold or clear_after ends,
+// or something passes out of the time that a rule looks back.
 func (e *Engine) Next() (gateway.Instant, bool) {
-	_, at, ok := e.timers.first()
-	return at, ok
+	_, at, held := e.timers.first()
+	_, tick, ticks := e.ticks.first()
+	if ticks && (!held || tick < at) {
+		return tick, true
+	}
+	return at, held
 }
 
 // Restore continues the instance named key where it stood before a restart:

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"time"
 
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/formula"
@@ -15,11 +16,46 @@ type innerPoint struct {
 	key           string           // says what it is made from: of two alike there is one
 	shown         gateway.PointRef // of the site, that stands for it
 	difference    bool             // as in formula.Derived
+	function      string           // over time, such as "rate"; "" for what is computed from the newest values alone
+	back          time.Duration    // that the function looks back
 }
 
-// node computes a point from others.
+// node computes a point from others, by a formula or by a feature of what another
+// point did over time.
 type node struct {
 	formula.Derived
+	feature feature // nil for a formula; the only input is its source
+	fresh   bool    // an input has a sample that has not been counted
+	certain span    // within which the value of a feature is, although it is not known
+}
+
+// compute returns the new sample of a node.
+func (e *Engine) compute(i int32) gateway.Sample {
+	n := &e.derived.nodes[i]
+	fresh := n.fresh
+	n.fresh = false
+	if n.feature == nil {
+		return n.Sample(e.latest)
+	}
+	if fresh {
+		n.feature.take(e.latest[n.Inputs[0]], e.now)
+	}
+	r := n.feature.read(e.now)
+	n.certain = r.certain
+	e.ticks.remove(i)
+	if !r.next.IsZero() {
+		e.ticks.add(i, max(r.next, e.now+1))
+	}
+	return gateway.Sample{Point: n.Point, Value: r.value, Quality: r.quality, At: e.now}
+}
+
+// tick computes all nodes that are due at one moment, and what is made from them.
+func (e *Engine) tick(dst []Change, at gateway.Instant) []Change {
+	for i, next, ok := e.ticks.first(); ok && next <= at; i, next, ok = e.ticks.first() {
+		e.ticks.remove(i)
+		e.derived.demand(i)
+	}
+	return e.derive(dst)
 }
 
 // inner reports whether a point is computed for rules alone.
@@ -76,6 +112,7 @@ func (e *Engine) addInner(p innerPoint, n node) gateway.PointRef {
 // addNode has a point computed whenever an input of it is new.
 func (e *Engine) addNode(n node) {
 	d := &e.derived
+	n.certain = anything
 	for _, input := range n.Inputs {
 		if d.feeds[input] == nil {
 			d.feeds[input] = new(feed)

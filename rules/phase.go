@@ -103,12 +103,12 @@ func (e *Engine) hold(s *step, i int32, d time.Duration) {
 		return
 	}
 	s.deadline = e.now.Add(d)
-	e.timers.add(e.steps, i)
+	e.timers.add(i, s.deadline)
 }
 
 func (e *Engine) stop(s *step, i int32) {
 	if s.deadline != 0 {
-		e.timers.remove(e.steps, i)
+		e.timers.remove(i)
 		s.deadline = 0
 	}
 }

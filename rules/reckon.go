@@ -195,12 +195,18 @@ func (s *scope) reckon(e *formula.Expr, report gateway.Report) gateway.PointRef 
 // of a point by "#" and the number of the point: two rules may mean the same
 // point by different names, and the same name means another one elsewhere.
 func (s *scope) resolve(e *formula.Expr, report gateway.Report) *formula.Expr {
+	if s.missing || s.failed {
+		return e
+	}
 	r := *e
 	r.Parts = make([]*formula.Expr, len(e.Parts))
 	for i, part := range e.Parts {
 		r.Parts[i] = s.resolve(part, report)
 	}
 	switch {
+	case looksBack(&r):
+		ref := s.feature(e, &r, report)
+		return &formula.Expr{Op: formula.Name, At: e.At, Name: "#" + strconv.Itoa(int(ref))}
 	case e.Op == formula.Param:
 		q, ok := s.param(e.Name)
 		if !ok {

@@ -248,7 +248,7 @@ func TestMistakesInWhatIsComputed(t *testing.T) {
 		"i1 > 2 * $much":                         `rules.r.when: unknown param $much (give it a value under params:)`,
 		"run.bit(2) and i1 + i2.bit(3) > 3 A":    "packs[0].rules.r.when: i1 + i2.bit(3): character 21: i2 has no bits (say kind: bitset there; on facility pump-1)",
 		"abs(i1, i2) > 3 A":                      "packs[0].rules.r.when: abs(i1, i2): character 1: abs is of one number (on facility pump-1)",
-		"median(i1, i2) > 3 A":                   `packs[0].rules.r.when: median(i1, i2): character 1: there is no function "median"`,
+		"median(i1, i2) > 3 A":                   `rules.r.when: "median(i1, i2)": character 1: there is no function "median" (there are min, max, avg, abs, and over time`,
 	} {
 		_, mistakes := newStage(t, twinSite(t), rules.Spec{When: when(text)})
 		if len(mistakes) == 0 || !strings.HasPrefix(mistakes[0], want) {

@@ -170,10 +170,15 @@ func reportMistake(report gateway.Report, text string, err error) {
 	report("", fmt.Sprintf("%q: %v", text, err), hint)
 }
 
-// checkExpr reports the params in e that do not exist.
+// checkExpr reports the params and functions in e that do not exist.
 func checkExpr(report gateway.Report, e *formula.Expr, params []Param) {
-	if e.Op == formula.Param {
+	switch e.Op {
+	case formula.Param:
 		checkParams(report, []term{{param: e.Name}}, params)
+	case formula.Call:
+		if err := checkCall(e); err != nil {
+			reportMistake(report, e.String(), err)
+		}
 	}
 	for _, part := range e.Parts {
 		checkExpr(report, part, params)

@@ -1,0 +1,6 @@
+package rules
+
+// Truth returns whether the condition of the first level of an instance holds.
+func (e *Engine) Truth(ref Ref) Truth {
+	return e.steps[e.instances[ref].first].when.eval(e.truth)
+}
