@@ -17,6 +17,8 @@ var lookBack = map[string]string{
 	"mean":   "mean(pressure, 10min)",
 	"usage":  "usage(volume, 30min), or with the value at which the total begins anew: usage(volume, 30min, 100000 m3)",
 	"starts": "starts(run, 1h)",
+
+	formula.Held: "held(flow > 1 m3/h, 4 of 6 in 1min)",
 }
 
 // plainFunctions are those of package formula. min and max also look back, if the
@@ -34,12 +36,14 @@ func checkCall(e *formula.Expr) *formula.Error {
 	switch {
 	case looks && (len(e.Parts) == 2 || len(e.Parts) == 3 && e.Name == "usage"):
 		return nil
+	case looks && len(e.Parts) == 4 && e.Name == formula.Held:
+		return checkLooks(e)
 	case looks:
 		return &formula.Error{At: e.At, Problem: fmt.Sprintf("%s has %d parts", e.Name, len(e.Parts)), Hint: "such as " + such}
 	case slices.Contains(plainFunctions, e.Name):
 		return nil
 	}
-	return &formula.Error{At: e.At, Problem: fmt.Sprintf("there is no function %q", e.Name), Hint: "there are min, max, avg, abs, and over time rate, min, max, mean, usage and starts"}
+	return &formula.Error{At: e.At, Problem: fmt.Sprintf("there is no function %q", e.Name), Hint: "there are min, max, avg, abs, and over time rate, min, max, mean, usage, starts and held"}
 }
 
 // looksBack reports whether a call with resolved parts is about time.
@@ -58,6 +62,15 @@ func isTime(e *formula.Expr) bool {
 	return err == nil
 }
 
+// checkLooks returns what is wrong with the counts of held.
+func checkLooks(e *formula.Expr) *formula.Error {
+	n, of := e.Parts[1].Number.Value, e.Parts[2].Number.Value
+	if n < 1 || n > of || of < 2 || of > mostLooks {
+		return &formula.Error{At: e.At, Problem: fmt.Sprintf("%v of %v looks", n, of), Hint: fmt.Sprintf("2 to %d looks, of which 1 or more", mostLooks)}
+	}
+	return nil
+}
+
 // feature returns the point that the call e of a function over time computes;
 // r is e with its parts resolved.
 func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.PointRef {
@@ -65,62 +78,92 @@ func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.Point
 	if source == gateway.NoPoint {
 		return gateway.NoPoint
 	}
-	made := s.newFeature(r, source)
-	if made.err != nil {
+	p := innerPoint{function: e.Name, difference: s.engine.difference(source)}
+	p.Point = gateway.Point{Facility: s.facility.ID, Name: e.String(), Kind: gateway.Analog, Unit: s.engine.point(source).Unit, Period: s.engine.point(source).Period}
+	f, err := p.feature(r, s.engine.point(source))
+	if err != nil {
 		s.failed = true
-		report("", fmt.Sprintf("%s: %v", e, made.err), strings.TrimPrefix(made.err.Hint+"; on facility "+string(s.facility.ID), "; "))
+		report("", fmt.Sprintf("%s: %v", e, err), strings.TrimPrefix(err.Hint+"; on facility "+string(s.facility.ID), "; "))
 		return gateway.NoPoint
 	}
 	key := *r
 	key.Parts = slices.Clone(r.Parts)
 	key.Parts[0] = &formula.Expr{Op: formula.Name, Name: "#" + strconv.Itoa(int(source))}
-	if ref := s.engine.findInner(key.String()); ref != gateway.NoPoint {
+	p.key = key.String()
+	if ref := s.engine.findInner(p.key); ref != gateway.NoPoint {
 		return ref
 	}
-	p := innerPoint{key: key.String(), difference: made.difference, back: made.back, function: e.Name}
-	p.Point = gateway.Point{Facility: s.facility.ID, Name: e.String(), Kind: gateway.Analog, Unit: made.unit, Period: s.engine.point(source).Period}
-	n := node{feature: made.feature}
+	n := node{feature: f}
 	n.Inputs = []gateway.PointRef{source}
 	return s.engine.addInner(p, n)
 }
 
-// madeFeature is a feature with what is known of its value, or why there is none.
-type madeFeature struct {
-	feature    feature
-	unit       string
-	difference bool
-	back       time.Duration
-	err        *formula.Error
+// feature makes the feature that the resolved call r of a function is of the point
+// source, and completes p with what is known of its value.
+func (p *innerPoint) feature(r *formula.Expr, source *gateway.Point) (f feature, err *formula.Error) {
+	over := r.Parts[1]
+	if r.Name == formula.Held {
+		over = r.Parts[3]
+	}
+	if p.back, err = over.Duration(); err != nil {
+		return nil, err
+	}
+	if err := suits(r.Name, source); err != nil {
+		err.At = r.At
+		return nil, err
+	}
+	values := 2
+	switch kinds := map[string]windowKind{"min": windowMin, "max": windowMax, "mean": windowMean, "usage": windowUsage, "starts": windowStarts}; r.Name {
+	case "rate":
+		p.Unit, p.difference = gateway.RateUnit(source.Unit), false
+		values = 2 * (leastDots - 1) // half of them may be missing
+		f = newSlope(p.back)
+	case formula.Held:
+		p.Kind, p.Unit = gateway.Discrete, ""
+		values = int(r.Parts[2].Number.Value) // a look for which nothing new has come says nothing new
+		f = newLooks(int(r.Parts[1].Number.Value), values, p.back)
+	default:
+		rollover := 0.0
+		if len(r.Parts) == 3 {
+			if rollover, err = rolloverOf(r.Parts[2], source); err != nil {
+				return nil, err
+			}
+		}
+		f = newWindow(kinds[r.Name], p.back, reach(source), rollover)
+	}
+	switch least := max(time.Duration(values)*source.Period, time.Second); {
+	case p.back < least:
+		err = &formula.Error{At: over.At, Problem: fmt.Sprintf("%s is too short: %d values of %s are needed, and one comes each %s", over, values, source.Name, hold(source.Period)), Hint: "at least " + hold(least)}
+	case p.back > longestBack:
+		err = &formula.Error{At: over.At, Problem: fmt.Sprintf("%s is too long", over), Hint: "at most " + hold(longestBack) + "; what lasts longer is a matter of reports"}
+	case !gateway.ValidUnit(p.Unit):
+		err = &formula.Error{At: r.At, Problem: fmt.Sprintf("%s is in %s, of which there is no rate", source.Name, source.Unit)}
+	}
+	return f, err
 }
 
-func (s *scope) newFeature(r *formula.Expr, source gateway.PointRef) (m madeFeature) {
-	p := s.engine.point(source)
-	m.unit, m.difference = p.Unit, s.engine.difference(source)
-	if m.back, m.err = r.Parts[1].Duration(); m.err != nil {
-		return m
-	}
-	if m.err = s.checkBack(r, p, m.back); m.err != nil {
-		return m
-	}
-	kinds := map[string]windowKind{"min": windowMin, "max": windowMax, "mean": windowMean, "usage": windowUsage, "starts": windowStarts}
-	rollover := 0.0
-	switch {
-	case r.Name == "rate":
-		m.unit, m.difference = gateway.RateUnit(p.Unit), false
-		if !gateway.ValidUnit(m.unit) {
-			m.err = &formula.Error{At: r.At, Problem: fmt.Sprintf("%s is in %s, of which there is no rate", p.Name, p.Unit)}
+// suits returns why a function over time cannot be of a point.
+func suits(function string, p *gateway.Point) *formula.Error {
+	switch truth := p.Kind == gateway.Discrete; function {
+	case "starts", formula.Held:
+		if !truth {
+			return &formula.Error{Problem: p.Name + " is neither true nor false", Hint: "compare it, such as " + p.Name + " == …"}
 		}
-		m.feature = newSlope(m.back)
-		return m
-	case r.Name == "starts":
-		m.unit = ""
-	case len(r.Parts) == 3:
-		if rollover, m.err = s.rollover(r.Parts[2], p); m.err != nil {
-			return m
+	case "usage":
+		if p.Kind != gateway.Counter {
+			return &formula.Error{Problem: p.Name + " is no total", Hint: "usage is of a point of kind counter; of an amount take mean"}
+		}
+	case "rate":
+		if p.Kind == gateway.Counter {
+			return &formula.Error{Problem: p.Name + " is a total, and one that begins anew has no rate", Hint: "take usage, or the point that tells the flow or power"}
+		}
+		fallthrough
+	default:
+		if p.Kind.Stepwise() {
+			return &formula.Error{Problem: p.Name + " is no amount", Hint: "count how often it becomes true: starts(…, 1h)"}
 		}
 	}
-	m.feature = newWindow(kinds[r.Name], m.back, reach(p), rollover)
-	return m
+	return nil
 }
 
 // reach returns for how long a value of a point holds: as long as it is not stale,
@@ -133,51 +176,18 @@ func reach(p *gateway.Point) time.Duration {
 	return 3 * p.Period
 }
 
-// checkBack returns why a function cannot look at a point, or not over that time.
-func (s *scope) checkBack(r *formula.Expr, p *gateway.Point, back time.Duration) *formula.Error {
-	wrong := func(hint, format string, args ...any) *formula.Error {
-		return &formula.Error{At: r.At, Problem: fmt.Sprintf(format, args...), Hint: hint}
-	}
-	values := 2
-	switch r.Name {
-	case "rate":
-		values = 2 * (leastDots - 1) // so that half of them are missing before it is unknown
-		if p.Kind == gateway.Counter {
-			return wrong("take usage, or the point that tells the flow or power", "%s is a total, and one that begins anew has no rate", p.Name)
-		}
-	case "usage":
-		if p.Kind != gateway.Counter {
-			return wrong("usage is of a point of kind counter; of an amount take mean", "%s is no total", p.Name)
-		}
-	case "starts":
-		if p.Kind != gateway.Discrete {
-			return wrong("compare it: starts("+p.Name+" == …, 1h)", "%s is neither on nor off", p.Name)
-		}
-	}
-	if (p.Kind == gateway.Enum || p.Kind == gateway.Bitset || p.Kind == gateway.Discrete) && r.Name != "starts" {
-		return wrong("count how often it becomes true: starts(…, 1h)", "%s is no amount", p.Name)
-	}
-	least := max(time.Duration(values)*p.Period, time.Second)
-	switch {
-	case back < least:
-		return wrong(fmt.Sprintf("at least %s", hold(least)), "%s is too short for %s: %d values are needed, and one comes each %s", r.Parts[1], p.Name, values, hold(p.Period))
-	case back > longestBack:
-		return wrong("a total that people look at is a matter of reports", "%s is too long: at most %s", r.Parts[1], hold(longestBack))
-	}
-	return nil
-}
-
-// rollover returns the value at which a total begins anew.
-func (s *scope) rollover(e *formula.Expr, p *gateway.Point) (float64, *formula.Error) {
+// rolloverOf returns the value at which a total begins anew.
+func rolloverOf(e *formula.Expr, total *gateway.Point) (float64, *formula.Error) {
+	const hint = "the first value that the total cannot show, such as 100000 m3"
 	if e.Op != formula.Number {
-		return 0, &formula.Error{At: e.At, Problem: e.String() + " is no number", Hint: "the first value that the total cannot show, such as 100000 m3"}
+		return 0, &formula.Error{At: e.At, Problem: e.String() + " is no number", Hint: hint}
 	}
-	v, err := e.Number.In(p.Unit)
+	v, err := e.Number.In(total.Unit)
 	if err != nil {
-		return 0, &formula.Error{At: e.At, Problem: err.Error()}
+		return 0, &formula.Error{At: e.At, Problem: err.Error(), Hint: hint}
 	}
 	if v <= 0 {
-		return 0, &formula.Error{At: e.At, Problem: fmt.Sprintf("a total does not begin anew at %s", e), Hint: "the first value that it cannot show, such as 100000 m3"}
+		return 0, &formula.Error{At: e.At, Problem: fmt.Sprintf("a total does not begin anew at %s", e), Hint: hint}
 	}
 	return v, nil
 }

@@ -86,6 +86,9 @@ func (h *history) want(function string, now gateway.Instant) (v float64, known b
 	case function == "rate":
 		v, known = h.rate(now)
 		return v, known, least, most
+	case function == "held":
+		v, known = h.held(now)
+		return v, known, least, most
 	}
 	from := h.from(now)
 	var values []float64
@@ -147,6 +150,30 @@ func (h *history) count(function string, from gateway.Instant) (n float64) {
 	return n
 }
 
+// held asks three of five times what was so just before.
+func (h *history) held(now gateway.Instant) (v float64, known bool) {
+	every := h.back / 5
+	yes, no := 0, 0
+	for k := range gateway.Instant(5) {
+		look := now - now%every - k*every
+		for _, s := range slices.Backward(h.samples) {
+			if s.at >= look {
+				continue
+			}
+			if s.good && s.v != 0 {
+				yes++
+			} else if s.good {
+				no++
+			}
+			break
+		}
+	}
+	if yes >= 3 {
+		return 1, true
+	}
+	return 0, no >= 3
+}
+
 // rate draws a line through every two of the samples that are a thirtieth of the
 // time apart.
 func (h *history) rate(now gateway.Instant) (float64, bool) {
@@ -181,14 +208,14 @@ func (h *history) rate(now gateway.Instant) (float64, bool) {
 // values of one moment, samples that are late, set-backs and pauses, and asks for
 // the truth of comparisons at random times between the samples.
 func TestFeaturesAgreeWithThePlainWay(t *testing.T) {
-	for _, function := range []string{"rate", "min", "max", "mean", "usage", "starts"} {
+	for _, function := range []string{"rate", "min", "max", "mean", "usage", "starts", "held"} {
 		t.Run(function, func(t *testing.T) {
 			known, certain := 0, 0
 			for round := range 40 {
 				k, c := playFeature(t, function, uint64(round))
 				known, certain = known+k, certain+c
 			}
-			if known < 500 || function != "rate" && function != "mean" && certain < 50 {
+			if known < 500 || slices.Contains([]string{"min", "max", "usage", "starts"}, function) && certain < 50 {
 				t.Errorf("known at %d moments, decided without at %d: the series test nothing", known, certain)
 			}
 		})
@@ -220,9 +247,17 @@ func playFeature(t *testing.T, function string, seed uint64) (known, certain int
 		source, unit = "on", ""
 		call = strings.Replace(call, "x", "on", 1)
 	}
+	if function == "held" {
+		source, unit = "on", ""
+		call = fmt.Sprintf("held(on, 3 of 5 in %ds)", int(back.Seconds()))
+	}
 	limit := []float64{0, 1, 3, 6, 12}[rng.IntN(5)]
 	op := []string{">", ">=", "<", "<="}[rng.IntN(4)]
-	s := mustStage(t, watched(t, period, maxAge), rules.Spec{When: when(fmt.Sprintf("%s %s %v%s", call, op, limit, unit)), BadData: "keep"})
+	condition := fmt.Sprintf("%s %s %v%s", call, op, limit, unit)
+	if function == "held" {
+		condition, op, limit = call, ">", 0
+	}
+	s := mustStage(t, watched(t, period, maxAge), rules.Spec{When: when(condition)})
 	ref := mustLookup(t, s.site, gateway.PointID("p/"+source))
 
 	now := gateway.Instant(1_700_000_000_000 + rng.Int64N(100_000))
@@ -272,7 +307,7 @@ func playFeature(t *testing.T, function string, seed uint64) (known, certain int
 			continue // the two add up in another order
 		}
 		if got := s.Truth(0); got != want {
-			t.Fatalf("seed %d: %s %s %v at %v is %v; want %v (known %v, %v from %v to %v)", seed, call, op, limit, now, got, want, isKnown, v, least, most)
+			t.Fatalf("seed %d: %s at %v is %v; want %v (known %v, %v from %v to %v)", seed, condition, now, got, want, isKnown, v, least, most)
 		}
 	}
 	return known, certain
@@ -281,7 +316,7 @@ func playFeature(t *testing.T, function string, seed uint64) (known, certain int
 // looked returns when the engine has looked at a window last: when a sample came,
 // or when a part of its time was over.
 func (h *history) looked(function string, now gateway.Instant) gateway.Instant {
-	if n := len(h.samples); n == 0 || h.samples[n-1].at == now || function == "rate" {
+	if n := len(h.samples); n == 0 || h.samples[n-1].at == now || function == "rate" || function == "held" {
 		return now
 	}
 	part := max((h.back+59)/60, 250)

@@ -86,6 +86,10 @@ func TestWalksOverTime(t *testing.T) {
 			ramp(1, 20, 1) + " 20.55x30", []string{"42s active"}},
 		{"a rate of what is computed", "rate(x - 20 degC, 20s) > 50 degC/min", "p/x",
 			ramp(1, 25, 1), []string{"11s active"}},
+		{"four of six looks", "held(x > 50 degC, 4 of 6 in 12s)", "p/x",
+			"20x20 60x3 20x2 60x10 20x20", []string{"30s active", "42s normal"}},
+		{"looks at what is not known leave it open", "held(x > 50 degC, 4 of 6 in 12s)", "p/x",
+			"60x10 ?x4 60x2 ?x20 20x20", []string{"8s active", "18s active*", "42s normal"}},
 		{"starts of what is compared", "starts(x > 50 degC, 1min) >= 2", "p/x",
 			"20 60 20 60", []string{"4s active"}},
 	} {
@@ -148,7 +152,7 @@ func TestBadDataDoesNotSpeakBeforeAWindowIsFull(t *testing.T) {
 }
 
 func TestAFeatureAllocatesNothing(t *testing.T) {
-	s := mustStage(t, watched(t, time.Second, 0), rules.Spec{When: when("rate(x, 1min) > 5 degC/min or max(x, 1min) - mean(x, 1min) > 5 K or starts(on, 1min) > 5 or usage(total, 1min) > 3 m3")})
+	s := mustStage(t, watched(t, time.Second, 0), rules.Spec{When: when("rate(x, 1min) > 5 degC/min or max(x, 1min) - mean(x, 1min) > 5 K or starts(on, 1min) > 5 or usage(total, 1min) > 3 m3 or held(x > 3 degC, 4 of 6 in 1min)")})
 	changes := make([]rules.Change, 0, 16)
 	at, batch := gateway.Instant(0), make([]gateway.Sample, 3)
 	if n := testing.AllocsPerRun(1000, func() {
@@ -165,9 +169,9 @@ func TestAFeatureAllocatesNothing(t *testing.T) {
 
 func TestMistakesInWhatLooksBack(t *testing.T) {
 	for text, want := range map[string]string{
-		"rate(x, 5s) > 1 degC/min":           "packs[0].rules.r.when: rate(x, 5 s): character 1: 5 s is too short for x: 8 values are needed, and one comes each 1s (at least 8s; on facility p)",
-		"max(x, 0s) > 1 degC":                "packs[0].rules.r.when: max(x, 0 s): character 1: 0 s is too short for x: 2 values are needed, and one comes each 1s (at least 2s; on facility p)",
-		"mean(x, 90d) > 1 degC":              "packs[0].rules.r.when: mean(x, 90 d): character 1: 90 d is too long: at most 744h0m0s",
+		"rate(x, 5s) > 1 degC/min":           "packs[0].rules.r.when: rate(x, 5 s): character 9: 5 s is too short: 8 values of x are needed, and one comes each 1s (at least 8s; on facility p)",
+		"max(x, 0s) > 1 degC":                "packs[0].rules.r.when: max(x, 0 s): character 8: 0 s is too short: 2 values of x are needed, and one comes each 1s (at least 2s; on facility p)",
+		"mean(x, 90d) > 1 degC":              "packs[0].rules.r.when: mean(x, 90 d): character 9: 90 d is too long (at most 744h0m0s",
 		"rate(x, 5min) > 1":                  "packs[0].rules.r.when: rate(x, 5 min) is in degC/min, and 1 has no unit (on facility p)",
 		"rate(x, 5min) > 1 degC":             "packs[0].rules.r.when: 1 degC of rate(x, 5 min): degC (temperature) cannot be compared with degC/min (temperature per time)",
 		"rate(total, 5min) > 1 m3/h":         "packs[0].rules.r.when: rate(total, 5 min): character 1: total is a total, and one that begins anew has no rate (take usage",
@@ -175,10 +179,15 @@ func TestMistakesInWhatLooksBack(t *testing.T) {
 		"usage(total, 5min, 10 kg) > 1 m3":   `rules.r.when: "usage(total, 5min, 10 kg) > 1 m3": character 23: unknown unit "kg"`,
 		"usage(total, 5min, 10 V) > 1 m3":    "packs[0].rules.r.when: usage(total, 5 min, 10 V): character 20: V (voltage) cannot be compared with m3 (volume)",
 		"usage(total, 5min, 0 m3) > 1 m3":    "packs[0].rules.r.when: usage(total, 5 min, 0 m3): character 20: a total does not begin anew at 0 m3",
-		"starts(x, 1h) > 1":                  "packs[0].rules.r.when: starts(x, 1 h): character 1: x is neither on nor off (compare it: starts(x == …, 1h); on facility p)",
+		"starts(x, 1h) > 1":                  "packs[0].rules.r.when: starts(x, 1 h): character 1: x is neither true nor false (compare it, such as x == …; on facility p)",
 		"max(on, 1h) > 1":                    "packs[0].rules.r.when: max(on, 1 h): character 1: on is no amount (count how often it becomes true: starts(…, 1h); on facility p)",
 		"starts(on, 1 degC) > 1":             "packs[0].rules.r.when: starts(on, 1 degC): character 12: 1 degC is no time (a time such as 30s, 10min or 1h; on facility p)",
 		"starts(on, $many) > 1":              "packs[0].rules.r.when: starts(on, $many): character 12: 3 is no time",
+		"held(x > 1 degC, 3 of 2 in 1min)":   `rules.r.when: "held(x > 1 degC, 3 of 2 in 1 min)": character 1: 3 of 2 looks (2 to 64 looks, of which 1 or more)`,
+		"held(x > 1 degC, 3 in 1min)":        `rules.r.when: "held(x > 1 degC, 3 in 1min)": character 20: "of" is missing`,
+		"held(x > 1 degC, 1min)":             `rules.r.when: "held(x > 1 degC, 1min)": character 19: "of" is missing`,
+		"held(x > 1 degC, 3 of 20 in 10s)":   `packs[0].rules.r.when: held(x > 1 degC, 3 of 20 in 10 s): character 29: 10 s is too short: 20 values of x > 1 degC are needed, and one comes each 1s (at least 20s; on facility p)`,
+		"held(x, 3 of 6 in 1min)":            `packs[0].rules.r.when: held(x, 3 of 6 in 1 min): character 1: x is neither true nor false`,
 		"starts(on) > 1":                     `rules.r.when: "starts(on)": character 1: starts has 1 parts (such as starts(run, 1h))`,
 		"rate(x - total, 5min) > 1 degC/min": "packs[0].rules.r.when: x - total: character 8: m3 (volume) cannot be compared with degC (temperature)",
 		"rate(1, 5min) > 1 degC/min":         "packs[0].rules.r.when: 1: character 6: the expression names no point",

@@ -105,6 +105,7 @@ func testOf(e *formula.Expr) (t test, err error) {
 	switch op, compares := operators[e.Op]; {
 	case e.Op == formula.Name:
 		t.name = e.Name
+	case e.Op == formula.Call && e.Name == formula.Held:
 	case e.Op == formula.Bit:
 		t.name, t.op, t.bit = e.Name, opBit, e.Bit
 	case e.Op == formula.In && e.Parts[0].Op == formula.Name:

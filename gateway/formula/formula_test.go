@@ -409,6 +409,7 @@ func TestAnExpressionIsWrittenAsItWasRead(t *testing.T) {
 		"max( a , peer(p-2).b,10min)>$limit + 2 V": "max(a, peer(p-2).b, 10 min) > $limit + 2 V",
 		"flags.bit( 3 ) or !run":                   "flags.bit(3) or not run",
 		"-(a + b)":                                 "-(a + b)",
+		"held(a>1 or b, 4 of 6 in 1min) and c":     "held(a > 1 or b, 4 of 6 in 1 min) and c",
 	} {
 		e, err := formula.Parse(text)
 		if err != nil {

@@ -72,6 +72,9 @@ func (e *Expr) text(around int) string {
 	case Bit:
 		return e.Name + ".bit(" + strconv.Itoa(e.Bit) + ")"
 	case Call:
+		if e.Name == Held && len(e.Parts) == 4 {
+			return fmt.Sprintf("%s(%s, %s of %s in %s)", e.Name, e.Parts[0], e.Parts[1], e.Parts[2], e.Parts[3])
+		}
 		return e.Name + "(" + e.list(", ", 0) + ")"
 	case In:
 		s = e.Parts[0].text(own) + " in [" + strings.Join(e.List, ", ") + "]"

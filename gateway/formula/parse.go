@@ -21,6 +21,7 @@ import (
 //	product = factor { ("*" | "/") factor }
 //	factor  = "-" factor | "(" expr ")" | number [ unit ] | "$" param | name
 //	        | name ".bit(" number ")" | function "(" expr { "," expr } ")"
+//	        | "held(" expr "," number "of" number "in" factor ")"
 //
 // A name may be one of another facility: "peer(" facility ")." name.
 
@@ -34,6 +35,10 @@ const (
 // peer is the name of a point of another facility. A facility may have a "-" in
 // its name, which elsewhere is a minus.
 var peer = regexp.MustCompile(`^peer\([a-z0-9][a-z0-9-]*\)\.[\pL\pN_.]+`)
+
+// Held is the function of a condition, two counts and a time: held(x > 3 V, 4 of 6
+// in 1min).
+const Held = "held"
 
 var comparisons = map[string]Op{
 	"==": Equal, "!=": NotEqual, "<": Less, "<=": LessEqual, ">": Greater, ">=": GreaterEqual,
@@ -336,6 +341,9 @@ func (p *parser) word() *Expr {
 	} else {
 		e.Op = Call
 		e.Parts = append(e.Parts, p.nested(p.or))
+		if e.Name == Held {
+			p.looks(e)
+		}
 		for p.is(",") {
 			p.next()
 			e.Parts = append(e.Parts, p.nested(p.or))
@@ -343,6 +351,23 @@ func (p *parser) word() *Expr {
 	}
 	p.want(")")
 	return e
+}
+
+// looks reads the rest of a call of Held.
+func (p *parser) looks(e *Expr) {
+	p.want(",")
+	for _, word := range []string{"of", "in"} {
+		n := p.node(Number)
+		count, err := strconv.Atoi(p.text)
+		if err != nil {
+			p.fail("such as held(x > 3 V, 4 of 6 in 1min)", "want a number of looks in front of %q", word)
+		}
+		n.Number.Value = float64(count)
+		p.next()
+		p.want(word)
+		e.Parts = append(e.Parts, n)
+	}
+	e.Parts = append(e.Parts, p.factor())
 }
 
 func (p *parser) number() *Expr {
