@@ -17,6 +17,9 @@ import (
 type Settings struct {
 	// Set gives params of facilities another value, by facility and param.
 	Set map[gateway.FacilityID]map[string]gateway.Quantity
+	// Workday says whether a day, at any time of it, is a working day; nil for
+	// Monday to Friday.
+	Workday func(day time.Time) bool
 }
 
 // defaultPoll stands for the period of a point that comes on events only, where
@@ -156,9 +159,7 @@ func (s *scope) condition(spec *Spec, rule *Rule) bool {
 		st.reset = s.program(spec.Reset, s.report.At("reset"))
 	}
 	st.hold = spec.Hold.over(s.slowest)
-	if spec.OnlyWhen != nil {
-		in.only = s.program(spec.OnlyWhen, s.report.At("only_when"))
-	}
+	in.only = s.only(spec)
 	in.point, st.limit = s.first, s.limit
 	if s.missing || s.failed {
 		return s.failed
@@ -195,9 +196,7 @@ func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef, suffix st
 		steps = append(steps, s.level(l, spec, ref))
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.severity, b.severity) })
-	if spec.OnlyWhen != nil {
-		in.only = s.program(spec.OnlyWhen, s.report.At("only_when"))
-	}
+	in.only = s.only(spec)
 	if s.missing || s.failed {
 		return s.failed
 	}

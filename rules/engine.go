@@ -311,8 +311,12 @@ func (a *atom) split(over bool, b *band, top, bottom float64, want bool) Truth {
 // it: a hold or clear_after has ended, or what happened has passed out of the time
 // that a rule looks back. Everything happens in the order of its time.
 func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
+	told, first := len(dst), e.now.IsZero()
 	now = max(e.now, now)
-	told := len(dst)
+	if first && !now.IsZero() {
+		e.now = now
+		dst = e.begin(dst)
+	}
 	for e.now <= now {
 		i, at, held := e.timers.first()
 		_, tick, ticks := e.ticks.first()
@@ -355,6 +359,7 @@ func (e *Engine) Skip(d time.Duration) {
 			f.skip(d)
 		}
 	}
+	e.resumeCalendars(d)
 }
 
 // Next returns when the next thing happens by itself: a hold or clear_after ends,

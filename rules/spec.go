@@ -59,6 +59,7 @@ type Spec struct {
 	Facilities []gateway.FacilityID `yaml:"facilities"` // works on these only; default all of the class
 
 	OnlyWhen   *Condition    `yaml:"only_when"`
+	During     *During       `yaml:"during"`
 	Hold       Hold          `yaml:"hold"`
 	ClearAfter time.Duration `yaml:"clear_after"`
 	MinActive  time.Duration `yaml:"min_active"`

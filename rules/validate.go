@@ -58,6 +58,9 @@ func (s *Spec) validate(report gateway.Report, params []Param) {
 			c.validate(report.At(key), params)
 		}
 	}
+	if s.During != nil {
+		s.During.parse(report.At("during"))
+	}
 	oneOf(report, "bad_data", s.BadData, "keep", "alarm", "clear")
 	oneOf(report, "restart", s.Restart, "continue", "reset", "alarm_if_true")
 	oneOf(report, "ticket", s.Ticket, slas...)
