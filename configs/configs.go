@@ -48,6 +48,9 @@ type Config struct {
 	Influx   *influx.Config // nil for none
 	// Instances is how many rules are at work, counted once for each facility.
 	Instances int
+	// Features is how much rules look back at, and FeatureBytes the memory that
+	// this takes, whatever comes.
+	Features, FeatureBytes int
 	// Unread is how many points no rule looks at.
 	Unread   int
 	Warnings []yaml.Problem

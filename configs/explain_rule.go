@@ -3,6 +3,7 @@ package configs
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,6 +52,9 @@ func (x *explainer) condition(f gateway.FacilityID, a rules.Anatomy, spec *rules
 	}
 	if spec.OnlyWhen != nil {
 		say("仅当", "only when", spec.OnlyWhen.String())
+	}
+	if spec.During != nil {
+		s.add("时段", "at work", strings.TrimPrefix(spec.During.String(), "during "))
 	}
 	doc := x.written.sound()[a.Pack].doc
 	s.add("写于", "written in", origin{doc, "rules." + spec.ID}.String())
@@ -104,7 +108,22 @@ func (x *explainer) stages(ref rules.Ref) (sections []ExplainSection) {
 		s.add("持续", "for", cmp.Or(durationText(stage.Hold), "0s"))
 		sections = append(sections, s)
 	}
-	return sections
+	return append(sections, x.lookingBack(ref)...)
+}
+
+// lookingBack says in words what an instance knows of points over time; nothing, if
+// it goes by the newest values alone.
+func (x *explainer) lookingBack(ref rules.Ref) []ExplainSection {
+	s := ExplainSection{Title: gateway.Text{ZH: "回看", EN: "looks back"}}
+	for _, f := range x.engine.FeaturesOf(ref) {
+		if f.Back > 0 {
+			s.Facts = append(s.Facts, Fact{gateway.Text{ZH: f.Written, EN: f.Written}, f.Means})
+		}
+	}
+	if s.Facts == nil {
+		return nil
+	}
+	return []ExplainSection{s}
 }
 
 // inputs returns the points that an instance looks at.
@@ -148,7 +167,9 @@ func computed(c rules.Comparison) string {
 		}
 		return "not (" + c.Computed + ")"
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", c.Computed, c.Op, strconv.FormatFloat(c.Value, 'f', -1, 64), c.Unit))
+	const digits = 1e9 // a limit that was converted, without its last bits
+	value := strconv.FormatFloat(math.Round(c.Value*digits)/digits, 'f', -1, 64)
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", c.Computed, c.Op, value, c.Unit))
 }
 
 // timers says what delays an alert and its end.

@@ -101,6 +101,12 @@ func (l *loader) compile(c *Config, r *Rules) *rules.Engine {
 		sound[i].doc.Report(strings.TrimPrefix(key, "."), message, hint)
 	})
 	c.Instances = len(engine.Instances())
+	for _, f := range engine.Features() {
+		if f.Back > 0 {
+			c.Features++
+			c.FeatureBytes += f.Bytes
+		}
+	}
 	l.warnOfRules(engine, sound)
 	return engine
 }

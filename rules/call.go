@@ -78,7 +78,7 @@ func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.Point
 	if source == gateway.NoPoint {
 		return gateway.NoPoint
 	}
-	p := innerPoint{function: e.Name, difference: s.engine.difference(source)}
+	p := innerPoint{means: meaning(e, r), difference: s.engine.difference(source)}
 	p.Point = gateway.Point{Facility: s.facility.ID, Name: e.String(), Kind: gateway.Analog, Unit: s.engine.point(source).Unit, Period: s.engine.point(source).Period}
 	f, err := p.feature(r, s.engine.point(source))
 	if err != nil {

@@ -317,7 +317,10 @@ func (s *scope) expr(e *expr, report gateway.Report) (p program) {
 }
 
 func (s *scope) test(t test, report gateway.Report) program {
+	before := s.failed
+	s.failed = false // every test is looked at, whatever is wrong with another
 	ref, op := s.subject(&t, report)
+	s.failed = s.failed || before
 	if ref == gateway.NoPoint {
 		return nil
 	}

@@ -215,8 +215,9 @@ func (s *scope) only(spec *Spec) (p program) {
 		if s.set.Workday != nil {
 			c.isWorkday = s.set.Workday
 		}
-		in := innerPoint{key: spec.During.String(), function: "during"}
-		in.Point = gateway.Point{Name: spec.During.String(), Kind: gateway.Discrete}
+		text := spec.During.String()
+		in := innerPoint{key: text, means: gateway.Text{ZH: "处于时段 " + strings.TrimPrefix(text, "during "), EN: text}}
+		in.Point = gateway.Point{Name: text, Kind: gateway.Discrete}
 		ref = s.engine.addInner(in, node{feature: c})
 	}
 	during := program{s.engine.atom(ref, opNotEqual, 0)}

@@ -60,6 +60,9 @@ func (e *Engine) comparisons(p program) (all []Comparison) {
 			continue
 		}
 		a := e.atoms[op]
+		if e.shown(a.point) == gateway.NoPoint {
+			continue // a time of day compares no point
+		}
 		p := e.point(a.point)
 		c := Comparison{Point: e.shown(a.point), Op: a.op.String(), Value: a.value, Unit: p.Unit, Truth: p.Kind == gateway.Discrete}
 		if e.inner(a.point) {

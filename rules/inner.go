@@ -16,7 +16,7 @@ type innerPoint struct {
 	key           string           // says what it is made from: of two alike there is one
 	shown         gateway.PointRef // of the site, that stands for it
 	difference    bool             // as in formula.Derived
-	function      string           // over time, such as "rate"; "" for what is computed from the newest values alone
+	means         gateway.Text     // of a feature, in words
 	back          time.Duration    // that the function looks back
 }
 

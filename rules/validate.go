@@ -167,7 +167,9 @@ func (e *expr) walk(f func(test)) {
 // reportMistake reports what is wrong with the text of a condition.
 func reportMistake(report gateway.Report, text string, err error) {
 	hint := "such as level > 1.5 m"
-	if e, ok := errors.AsType[*formula.Error](err); ok && e.Hint != "" {
+	if strings.Count(text, "(") != strings.Count(text, ")") {
+		hint = `in a list [ ], what holds a comma stands in quotes: "max(a, b) > 3 A"`
+	} else if e, ok := errors.AsType[*formula.Error](err); ok && e.Hint != "" {
 		hint = e.Hint
 	}
 	report("", fmt.Sprintf("%q: %v", text, err), hint)

@@ -43,6 +43,9 @@ func checkCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d facilities, %d points, %d rules at work on them; no rule reads %d of the points\n",
 				config, watched(c.Site), c.Site.Len(), c.Instances, c.Unread)
+			if c.Features > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "rules look back over time at %d things, which takes %.1f KiB\n", c.Features, float64(c.FeatureBytes)/1024)
+			}
 			return nil
 		},
 	}

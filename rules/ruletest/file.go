@@ -37,6 +37,7 @@ type Facility struct {
 type Point struct {
 	Name   string           `yaml:",key"`
 	Is     string           `yaml:"is,scalar"` // a unit such as "MPa", or a kind such as "discrete"; default: analog without a unit
+	Unit   string           `yaml:"unit"`      // of a counter
 	Role   string           `yaml:"role"`      // default: the name
 	States map[int64]string `yaml:"states"`    // of an enum or a bitset
 	Period time.Duration    `yaml:"period"`    // between two polls
@@ -169,6 +170,9 @@ func (f *Facility) validate(report gateway.Report) {
 	for _, p := range f.Points {
 		if _, isKind := gateway.ParseKind(p.Is); !isKind && !gateway.ValidUnit(p.Is) {
 			report("points."+p.Name, fmt.Sprintf("%q is neither a unit nor a kind of point", p.Is), "such as MPa, discrete, enum, counter, bitset or analog; units are "+strings.Join(gateway.Units(), ", "))
+		}
+		if p.Unit != "" && (p.Is != gateway.Counter.String() || !gateway.ValidUnit(p.Unit)) {
+			report("points."+p.Name+".unit", fmt.Sprintf("a point that is %s has no unit %q", p.Is, p.Unit), "a total has one, such as {is: counter, unit: m3}")
 		}
 	}
 	points := f.points()

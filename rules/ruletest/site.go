@@ -58,7 +58,7 @@ func (f *Facility) implied() []gateway.Point {
 }
 
 func (p *Point) point() gateway.Point {
-	q := gateway.Point{Name: p.Name, Role: p.Role, Period: p.Period, Formula: p.Formula}
+	q := gateway.Point{Name: p.Name, Role: p.Role, Unit: p.Unit, Period: p.Period, Formula: p.Formula}
 	if q.Role == "" {
 		q.Role = p.Name
 	}
