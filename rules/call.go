@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,9 +87,9 @@ func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.Point
 	}
 	key := *r
 	key.Parts = slices.Clone(r.Parts)
-	key.Parts[0] = &formula.Expr{Op: formula.Name, Name: "#" + strconv.Itoa(int(source))}
+	key.Parts[0] = &formula.Expr{Op: formula.Name, Name: s.engine.key(source)}
 	p.key = key.String()
-	if ref := s.engine.findInner(p.key); ref != gateway.NoPoint {
+	if ref := s.engine.find(p.key); ref != gateway.NoPoint {
 		return ref
 	}
 	n := node{feature: f}

@@ -206,7 +206,7 @@ func (s *scope) only(spec *Spec) (p program) {
 	if spec.During == nil {
 		return p
 	}
-	ref := s.engine.findInner(spec.During.String())
+	ref := s.engine.find(spec.During.String())
 	if ref == gateway.NoPoint {
 		c := spec.During.parse(func(string, string, string) {}) // Validate has reported what is wrong
 		if c.zone = s.site.Location; c.zone == nil {

@@ -33,9 +33,10 @@ type Engine struct {
 	unmatched []string
 
 	derived derivation
-	outer   int          // points that the site has; those behind them are computed for rules alone
-	inners  []innerPoint // by PointRef less outer
-	readers [][]Ref      // by PointRef of the site: the instances that look at it, also through an inner point
+	outer   int                         // points that the site has; those behind them are computed for rules alone
+	inners  []innerPoint                // by PointRef less outer
+	innerAt map[string]gateway.PointRef // by key, while rules are compiled
+	readers [][]Ref                     // by PointRef of the site: the instances that look at it, also through an inner point
 
 	timers timers // of steps, until the end of a hold or clear_after
 	ticks  timers // of nodes, until their value may be another by itself
@@ -115,6 +116,7 @@ func newEngine(site *gateway.Site) *Engine {
 		atomsOf:     make([][]int32, site.Len()),
 		instancesOf: make([][]Ref, site.Len()),
 		atomAt:      make(map[atomKey]int32),
+		innerAt:     make(map[string]gateway.PointRef),
 		byKey:       make(map[string]Ref),
 	}
 	for i := range e.bands {
@@ -175,7 +177,7 @@ func (e *Engine) finish() {
 	e.derived.grow(len(e.instances))
 	e.timers.grow(len(e.steps))
 	e.ticks.grow(len(e.derived.nodes))
-	e.atomAt = nil
+	e.atomAt, e.innerAt = nil, nil
 }
 
 // Latest returns the latest table: the newest sample of every point, by

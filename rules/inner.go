@@ -13,7 +13,7 @@ import (
 // levels and holds know no difference. Nobody outside sees it.
 type innerPoint struct {
 	gateway.Point                  // named as it is written
-	key           string           // says what it is made from: of two alike there is one
+	key           string           // as Engine.key says: of two alike there is one
 	shown         gateway.PointRef // of the site, that stands for it
 	difference    bool             // as in formula.Derived
 	means         gateway.Text     // of a feature, in words
@@ -82,13 +82,25 @@ func (e *Engine) difference(ref gateway.PointRef) bool {
 	return e.inner(ref) && e.inners[int(ref)-e.outer].difference
 }
 
-// findInner returns the inner point with a key, or NoPoint.
-func (e *Engine) findInner(key string) gateway.PointRef {
-	i := slices.IndexFunc(e.inners, func(p innerPoint) bool { return p.key == key })
-	if i < 0 {
-		return gateway.NoPoint
+// key returns what names a point wherever it is written, and over restarts: of one
+// of the site its full name, of an inner one what it is computed from, such as
+// "rate(pump-1/bearing_temp, 5 min)".
+func (e *Engine) key(ref gateway.PointRef) string {
+	if e.inner(ref) {
+		return e.inners[int(ref)-e.outer].key
 	}
-	return gateway.PointRef(e.outer + i)
+	return string(e.site.Point(ref).ID())
+}
+
+// find returns the point with a key, or NoPoint. It is for the compiler alone.
+func (e *Engine) find(key string) gateway.PointRef {
+	if ref, ok := e.site.Lookup(gateway.PointID(key)); ok {
+		return ref
+	}
+	if ref, ok := e.innerAt[key]; ok {
+		return ref
+	}
+	return gateway.NoPoint
 }
 
 // addInner adds a point that n computes, and returns its number.
@@ -99,6 +111,7 @@ func (e *Engine) addInner(p innerPoint, n node) gateway.PointRef {
 		p.shown = e.shown(n.Inputs[0])
 	}
 	e.inners = append(e.inners, p)
+	e.innerAt[p.key] = n.Point
 	e.latest = append(e.latest, gateway.Sample{Point: n.Point})
 	e.bands = append(e.bands, noBand)
 	e.seen = append(e.seen, false)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -171,10 +170,7 @@ func (s *scope) reckon(e *formula.Expr, report gateway.Report) gateway.PointRef 
 	if s.missing || s.failed {
 		return gateway.NoPoint
 	}
-	if ref, ok := numbered(r); ok && r.Op == formula.Name {
-		return ref
-	}
-	if ref := s.engine.findInner(r.String()); ref != gateway.NoPoint {
+	if ref := s.engine.find(r.String()); ref != gateway.NoPoint {
 		return ref
 	}
 	d, err := formula.Inline(r, s.operand)
@@ -192,8 +188,9 @@ func (s *scope) reckon(e *formula.Expr, report gateway.Report) gateway.PointRef 
 }
 
 // resolve returns e with its params replaced by what they are here, and each name
-// of a point by "#" and the number of the point: two rules may mean the same
-// point by different names, and the same name means another one elsewhere.
+// of a point by its key: two rules may mean the same point by different names, and
+// the same name means another one elsewhere. So the text of the result says what is
+// computed, wherever it is written.
 func (s *scope) resolve(e *formula.Expr, report gateway.Report) *formula.Expr {
 	if s.missing || s.failed {
 		return e
@@ -206,7 +203,10 @@ func (s *scope) resolve(e *formula.Expr, report gateway.Report) *formula.Expr {
 	switch {
 	case looksBack(&r):
 		ref := s.feature(e, &r, report)
-		return &formula.Expr{Op: formula.Name, At: e.At, Name: "#" + strconv.Itoa(int(ref))}
+		if ref == gateway.NoPoint {
+			return e
+		}
+		return &formula.Expr{Op: formula.Name, At: e.At, Name: s.engine.key(ref)}
 	case e.Op == formula.Param:
 		q, ok := s.param(e.Name)
 		if !ok {
@@ -215,27 +215,20 @@ func (s *scope) resolve(e *formula.Expr, report gateway.Report) *formula.Expr {
 		r.Op, r.Number = formula.Number, q
 	case e.Op == formula.Name || e.Op == formula.Bit:
 		if refs := s.points(e.Name); len(refs) == 1 {
-			r.Name = "#" + strconv.Itoa(int(refs[0]))
+			r.Name = s.engine.key(refs[0])
 		}
 	case e.Op.Compares() && e.Parts[1].Op == formula.Name:
-		if ref, ok := numbered(r.Parts[0]); ok && hasState(s.engine.point(ref), e.Parts[1].Name) {
+		if ref := s.engine.find(r.Parts[0].Name); ref != gateway.NoPoint && hasState(s.engine.point(ref), e.Parts[1].Name) {
 			r.Parts[1] = e.Parts[1]
 		}
 	}
 	return &r
 }
 
-// numbered returns the number of the point that a resolved Name or Bit is.
-func numbered(e *formula.Expr) (gateway.PointRef, bool) {
-	text, ok := strings.CutPrefix(e.Name, "#")
-	n, err := strconv.Atoi(text)
-	return gateway.PointRef(n), ok && err == nil
-}
-
 // operand finds the point that a resolved Name or Bit is.
 func (s *scope) operand(e *formula.Expr) (formula.Operand, *formula.Error) {
-	ref, ok := numbered(e)
-	if !ok {
+	ref := s.engine.find(e.Name)
+	if ref == gateway.NoPoint {
 		if n := len(s.points(e.Name)); n > 1 {
 			return formula.Operand{}, &formula.Error{At: e.At, Problem: fmt.Sprintf("%q means %d points of the facility", e.Name, n)}
 		}
