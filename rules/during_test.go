@@ -147,6 +147,12 @@ func TestAHoldPassesWithinTheTime(t *testing.T) {
 	if diff := cmp.Diff([]string{"pending 02:00", "active 02:00"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	// The end of the time comes before the end of the hold, however late both are told.
+	s = mustStage(t, zoned(t, "Asia/Shanghai"), rules.Spec{When: when("on"), During: &rules.During{Daily: "02:00-05:00"}, Hold: rules.Hold{Duration: 10 * time.Minute}})
+	s.tell(gateway.InstantOf(night), "p/on=1")
+	if got := s.said(s.Advance(nil, gateway.InstantOf(night.Add(time.Hour)))); !cmp.Equal(got, []string{"p/r normal"}) {
+		t.Errorf("told late: %q", got)
+	}
 }
 
 // TestAClockThatIsSetOverTheTimeOfDay: the night between was never there, so nothing
