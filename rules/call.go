@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -73,6 +72,9 @@ func checkLooks(e *formula.Expr) *formula.Error {
 // feature returns the point that the call e of a function over time computes;
 // r is e with its parts resolved.
 func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.PointRef {
+	if err := checkCall(e); err != nil {
+		return s.mistake(report, e, err)
+	}
 	source := s.reckon(e.Parts[0], report)
 	if source == gateway.NoPoint {
 		return gateway.NoPoint
@@ -81,9 +83,7 @@ func (s *scope) feature(e, r *formula.Expr, report gateway.Report) gateway.Point
 	p.Point = gateway.Point{Facility: s.facility.ID, Name: e.String(), Kind: gateway.Analog, Unit: s.engine.point(source).Unit, Period: s.engine.point(source).Period}
 	f, err := p.feature(r, s.engine.point(source))
 	if err != nil {
-		s.failed = true
-		report("", fmt.Sprintf("%s: %v", e, err), strings.TrimPrefix(err.Hint+"; on facility "+string(s.facility.ID), "; "))
-		return gateway.NoPoint
+		return s.mistake(report, e, err)
 	}
 	key := *r
 	key.Parts = slices.Clone(r.Parts)

@@ -206,7 +206,7 @@ func (c *Condition) tests(f func(test)) {
 // named returns the point that a rule calls name on the facility of ref.
 func (l *linter) named(ref Ref, name string) *gateway.Point {
 	refs := pointsNamed(l.site, l.site.Facility(l.list[ref].Facility), name)
-	if name == "" || len(refs) == 0 {
+	if len(refs) == 0 {
 		return nil // what is computed must have units, for Compile to say
 	}
 	return l.site.Point(refs[0])

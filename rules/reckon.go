@@ -26,9 +26,12 @@ func pointsNamed(site *gateway.Site, f *gateway.Facility, name string) (refs []g
 		}
 		return refs
 	}
+	if name == "" {
+		return nil // a point without a role has none
+	}
 	byName := gateway.NoPoint
+	first, _ := site.PointsOf(site.FacilityIndex(f.ID))
 	for i := range f.Points {
-		first, _ := site.PointsOf(site.FacilityIndex(f.ID))
 		switch ref := first + gateway.PointRef(i); name {
 		case f.Points[i].Role:
 			refs = append(refs, ref)
@@ -178,13 +181,18 @@ func (s *scope) reckon(e *formula.Expr, report gateway.Report) gateway.PointRef 
 	case s.missing:
 		return gateway.NoPoint
 	case err != nil:
-		s.failed = true
-		report("", fmt.Sprintf("%s: %v", e, err), strings.TrimPrefix(err.Hint+"; on facility "+string(s.facility.ID), "; "))
-		return gateway.NoPoint
+		return s.mistake(report, e, err)
 	}
 	p := innerPoint{key: r.String(), difference: d.Difference}
 	p.Point = gateway.Point{Facility: s.facility.ID, Name: e.String(), Kind: d.Kind, Unit: d.Unit, Period: d.Period}
 	return s.engine.addInner(p, node{Derived: d})
+}
+
+// mistake reports what is wrong with e on the facility, which has no point then.
+func (s *scope) mistake(report gateway.Report, e *formula.Expr, err *formula.Error) gateway.PointRef {
+	s.failed = true
+	report("", fmt.Sprintf("%s: %v", e, err), strings.TrimPrefix(err.Hint+"; on facility "+string(s.facility.ID), "; "))
+	return gateway.NoPoint
 }
 
 // resolve returns e with its params replaced by what they are here, and each name

@@ -116,7 +116,9 @@ func signed(v float64) string {
 }
 
 func FuzzExpression(f *testing.F) {
-	for _, s := range []string{"run == true", "pressure.inlet < $low - 0.1 bar or not (mode in [stopped, 2])", "mode.bit(4)", "temperature >= -5 degC", "run and link"} {
+	for _, s := range []string{"run == true", "pressure.inlet < $low - 0.1 bar or not (mode in [stopped, 2])", "mode.bit(4)", "temperature >= -5 degC", "run and link", "usage(temp) > 0",
+		"rate(temperature, 1min) > 2 degC/min", "max(temperature, 10s) - min(temperature, 10s) < 1 K", "held(run or mode == normal, 2 of 3 in 1min)",
+		"starts(run, 1h) > 6 and peer(p).run", "usage(temperature, 1h, 3 K) > $low * 2", "parent.link == link and abs(-temperature) > 3 degC"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
