@@ -100,11 +100,11 @@ func (x *explainer) stages(ref rules.Ref) (sections []ExplainSection) {
 	for _, stage := range a.Stages {
 		title := in.Key + "  " + stage.Severity.String()
 		s := ExplainSection{Title: gateway.Text{ZH: title, EN: title}}
-		x.compare(&s, "成立", "true", stage.When)
+		x.compare(&s, in.Facility, "成立", "true", stage.When)
 		if !slices.Equal(stage.When, stage.Reset) {
-			x.compare(&s, "恢复", "reset", stage.Reset)
+			x.compare(&s, in.Facility, "恢复", "reset", stage.Reset)
 		}
-		x.compare(&s, "仅当", "only", a.Only)
+		x.compare(&s, in.Facility, "仅当", "only", a.Only)
 		s.add("持续", "for", cmp.Or(durationText(stage.Hold), "0s"))
 		sections = append(sections, s)
 	}
@@ -126,16 +126,18 @@ func (x *explainer) lookingBack(ref rules.Ref) []ExplainSection {
 	return []ExplainSection{s}
 }
 
-// inputs returns the points that an instance looks at.
+// inputs returns the points of its facility that an instance looks at.
 func (x *explainer) inputs(ref rules.Ref) (names []string) {
 	for _, point := range x.engine.Inputs()[ref] {
-		names = append(names, x.Site.Point(point).Name)
+		if p := x.Site.Point(point); p.Facility == x.engine.Instances()[ref].Facility {
+			names = append(names, p.Name)
+		}
 	}
 	return names
 }
 
 // compare says what is compared; of several none speaks for the whole.
-func (x *explainer) compare(s *ExplainSection, zh, en string, all []rules.Comparison) {
+func (x *explainer) compare(s *ExplainSection, own gateway.FacilityID, zh, en string, all []rules.Comparison) {
 	if len(all) > 1 {
 		zh, en = zh+"取决于", en+" by"
 	}
@@ -146,9 +148,13 @@ func (x *explainer) compare(s *ExplainSection, zh, en string, all []rules.Compar
 		}
 		p := x.Site.Point(c.Point)
 		value := strings.TrimSpace(strconv.FormatFloat(c.Value, 'f', -1, 64) + " " + p.Unit)
-		text := fmt.Sprintf("%s %s %s", p.Name, c.Op, value)
+		name := p.Name
+		if p.Facility != own {
+			name = string(p.ID())
+		}
+		text := fmt.Sprintf("%s %s %s", name, c.Op, value)
 		if c.Op == "bit" {
-			text = fmt.Sprintf("%s.bit(%s)", p.Name, value)
+			text = fmt.Sprintf("%s.bit(%s)", name, value)
 		} else if state, ok := p.States[int64(c.Value)]; ok && p.Kind == gateway.Enum {
 			text += " (" + state.Name + ")"
 		}

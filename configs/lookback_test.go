@@ -3,6 +3,7 @@ package configs_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -46,7 +47,7 @@ rules:
     title: {zh: 升高, en: Rising}
     value: rate(p_total, $over)
     levels: {warning: {above: 3 kW/min, reset: 2 kW/min}}
-    only_when: max(p_total, 1h) - min(p_total, 1h) > 5 kW or starts(p_total > 1 kW, 1h) > 3
+    only_when: peer(lift-1).moving and (max(p_total, 1h) - min(p_total, 1h) > 5 kW or starts(p_total > 1 kW, 1h) > 3)
     during: {daily: "08:00-18:00", days: [workday]}
     why: {cause: {zh: 因, en: c}, consequence: {zh: 果, en: c}, response: {zh: 措施, en: r}}
 `)}}, "site.yaml", configs.Options{Env: noEnv, Places: true})
@@ -68,6 +69,9 @@ rules:
 				fmt.Fprintf(&text, "  %s: %s\n", f.Label.In(lang), f.Value.In(lang))
 			}
 		}
+	}
+	if want := []string{"p_total"}; !slices.Equal(e.Points, want) {
+		t.Errorf("it is about %q of the meter, want %q", e.Points, want)
 	}
 	golden(t, "testdata/rules/lookback.explain.txt", text.String())
 }

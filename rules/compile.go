@@ -189,7 +189,7 @@ func (s *scope) levels(spec *Spec, rule *Rule) bool {
 
 // levelsOn adds the instance for one point, with the end of its key.
 func (s *scope) levelsOn(spec *Spec, rule *Rule, ref gateway.PointRef, suffix string) bool {
-	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: s.engine.shown(ref), clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
+	in := instance{rule: rule, pack: s.number[0], spec: s.number[1], point: s.shown(ref), clearAfter: spec.ClearAfter, minActive: spec.MinActive, badData: policy(spec.BadData)}
 	s.use(ref)
 	var steps []step
 	for _, l := range spec.Levels {
@@ -357,10 +357,13 @@ func (s *scope) against(ref gateway.PointRef, op operator, v float64) program {
 // stand makes ref the point that a condition shows: the first one with a limit,
 // else the first. What is computed for a rule alone cannot be shown: the first
 // point that it is made from stands for it, without the limit, which is none of
-// that point's values.
+// that point's values. A value of another facility would be taken for one of this.
 func (s *scope) stand(ref gateway.PointRef, limit float64) {
 	if s.engine.inner(ref) {
-		ref, limit = s.engine.shown(ref), math.NaN()
+		ref, limit = s.shown(ref), math.NaN()
+	}
+	if ref == gateway.NoPoint || s.site.FacilityOf(ref) != s.facility {
+		return
 	}
 	better := !math.IsNaN(limit) && math.IsNaN(s.limit)
 	if !s.chosen || better {

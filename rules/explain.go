@@ -60,11 +60,12 @@ func (e *Engine) comparisons(p program) (all []Comparison) {
 			continue
 		}
 		a := e.atoms[op]
-		if e.shown(a.point) == gateway.NoPoint {
+		sources := e.sources(a.point)
+		if sources == nil {
 			continue // a time of day compares no point
 		}
 		p := e.point(a.point)
-		c := Comparison{Point: e.shown(a.point), Op: a.op.String(), Value: a.value, Unit: p.Unit, Truth: p.Kind == gateway.Discrete}
+		c := Comparison{Point: sources[0], Op: a.op.String(), Value: a.value, Unit: p.Unit, Truth: p.Kind == gateway.Discrete}
 		if e.inner(a.point) {
 			c.Computed = p.Name
 		}

@@ -12,12 +12,11 @@ import (
 // behind those of the site and lives in the same tables, so that comparisons,
 // levels and holds know no difference. Nobody outside sees it.
 type innerPoint struct {
-	gateway.Point                  // named as it is written
-	key           string           // as Engine.key says: of two alike there is one
-	shown         gateway.PointRef // of the site, that stands for it
-	difference    bool             // as in formula.Derived
-	means         gateway.Text     // of a feature, in words
-	back          time.Duration    // that the function looks back
+	gateway.Point               // named as it is written
+	key           string        // as Engine.key says: of two alike there is one
+	difference    bool          // as in formula.Derived
+	means         gateway.Text  // of a feature, in words
+	back          time.Duration // that the function looks back
 }
 
 // node computes a point from others, by a formula or by a feature of what another
@@ -69,12 +68,15 @@ func (e *Engine) point(ref gateway.PointRef) *gateway.Point {
 	return e.site.Point(ref)
 }
 
-// shown returns the point of the site that stands for a point.
-func (e *Engine) shown(ref gateway.PointRef) gateway.PointRef {
-	if e.inner(ref) {
-		return e.inners[int(ref)-e.outer].shown
+// shown returns the point of the facility that stands for a point which is computed
+// from it and others, or NoPoint.
+func (s *scope) shown(ref gateway.PointRef) gateway.PointRef {
+	for _, source := range s.engine.sources(ref) {
+		if s.site.FacilityOf(source) == s.facility {
+			return source
+		}
 	}
-	return ref
+	return gateway.NoPoint
 }
 
 // difference reports whether a point is the difference of two amounts.
@@ -106,10 +108,6 @@ func (e *Engine) find(key string) gateway.PointRef {
 // addInner adds a point that n computes, and returns its number.
 func (e *Engine) addInner(p innerPoint, n node) gateway.PointRef {
 	n.Point = gateway.PointRef(e.outer + len(e.inners))
-	p.shown = gateway.NoPoint
-	if len(n.Inputs) > 0 {
-		p.shown = e.shown(n.Inputs[0])
-	}
 	e.inners = append(e.inners, p)
 	e.innerAt[p.key] = n.Point
 	e.latest = append(e.latest, gateway.Sample{Point: n.Point})

@@ -185,6 +185,25 @@ func TestALevelOfWhatIsComputed(t *testing.T) {
 	}
 }
 
+// TestAnAlertShowsNoValueOfAnotherFacility: it would be taken for one of its own.
+func TestAnAlertShowsNoValueOfAnotherFacility(t *testing.T) {
+	for text, want := range map[string]gateway.PointID{
+		"peer(pump-2).temperature > 30 degC":                    "",
+		"abs(peer(pump-2).temperature - temperature) > 3 K":     "pump-1/temp",
+		"peer(pump-2).run and i1 > 3 A":                         "pump-1/i1",
+		"parent.link and max(peer(pump-2).temp, 1min) > 3 degC": "",
+	} {
+		s := mustStage(t, twinSite(t), rules.Spec{When: when(text), Facilities: []gateway.FacilityID{"pump-1"}})
+		got := gateway.PointID("")
+		if ref := s.Instances()[0].Point; ref != gateway.NoPoint {
+			got = s.site.Point(ref).ID()
+		}
+		if got != want {
+			t.Errorf("%s shows %q, want %q", text, got, want)
+		}
+	}
+}
+
 func mustLookup(t testing.TB, site *gateway.Site, id gateway.PointID) gateway.PointRef {
 	t.Helper()
 	ref, ok := site.Lookup(id)

@@ -18,7 +18,7 @@ func TestRulesOverTimeAreReplayed(t *testing.T) {
 	text := gateway.Text{ZH: "文", EN: "text"}
 	why := rules.Why{Cause: text, Consequence: text, Response: text}
 	p.Packs = []rules.Pack{{Class: gateway.Pump, Rules: []rules.Spec{
-		{ID: "falling", Title: text, Why: why, Severity: "warning", When: &rules.Condition{Expr: "rate(inlet, 2min) < 0 bar/min - 0.05 bar/min"}},
+		{ID: "falling", Title: text, Why: why, Severity: "warning", When: &rules.Condition{Expr: "rate(inlet, 2min) < -0.05 bar/min"}},
 		{ID: "cycling", Title: text, Why: why, Severity: "warning", When: &rules.Condition{Expr: "starts(run, 1h) > 6"}},
 	}}}
 	var r recorded
