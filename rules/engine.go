@@ -265,8 +265,8 @@ func (e *Engine) judge(s gateway.Sample) bool {
 		changed = changed || t != e.truth[i]
 		e.truth[i] = t
 	}
-	if e.seen[s.Point] || s.Quality == gateway.NotSeen {
-		return changed
+	if e.seen[s.Point] || e.inner(s.Point) && s.Quality == gateway.NotSeen {
+		return changed // a feature that is not known yet may still decide by what is certain
 	}
 	e.seen[s.Point] = true
 	for _, ref := range e.instancesOf[s.Point] {
