@@ -158,17 +158,23 @@ func (a Alert) ShownAs() string {
 // alertJSON is Alert without its methods.
 type alertJSON Alert
 
-// MarshalJSON writes a value or limit that is no number as null.
-func (a Alert) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		alertJSON
-		Value     *float64 `json:"value"`
-		Limit     *float64 `json:"limit"`
-		Trip      *float64 `json:"trip"`
-		TripLimit *float64 `json:"trip_limit"`
-		Peak      *float64 `json:"peak"`
-	}{alertJSON(a), finite(a.Value), finite(a.Limit), finite(a.Trip), finite(a.TripLimit), finite(a.Peak)})
+// alertDocument is an alert as it is written: a value or limit that is no number
+// is null.
+type alertDocument struct {
+	alertJSON
+	Value     *float64 `json:"value"`
+	Limit     *float64 `json:"limit"`
+	Trip      *float64 `json:"trip"`
+	TripLimit *float64 `json:"trip_limit"`
+	Peak      *float64 `json:"peak"`
 }
+
+func (a Alert) document() alertDocument {
+	return alertDocument{alertJSON(a), finite(a.Value), finite(a.Limit), finite(a.Trip), finite(a.TripLimit), finite(a.Peak)}
+}
+
+// MarshalJSON writes a value or limit that is no number as null.
+func (a Alert) MarshalJSON() ([]byte, error) { return json.Marshal(a.document()) }
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (a *Alert) UnmarshalJSON(b []byte) error {
@@ -224,10 +230,11 @@ const (
 	Realarmed  // still active when its acknowledgement ran out: it is unacknowledged again
 	Again      // it chatters, and has come once more
 	Calmed     // it chatters no more: it has returned for good, or stays
+	Retuned    // its rule was changed: from now on it is held against other limits
 )
 
 var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset",
-	"shelved", "unshelved", "postponed", "realarmed", "again", "calmed"}
+	"shelved", "unshelved", "postponed", "realarmed", "again", "calmed", "retuned"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {
@@ -250,6 +257,22 @@ type Event struct {
 	By    string // the person, or "" for the gateway itself
 	Quiet bool   // it is recorded, and nobody outside is told
 	Alert Alert
+	// Reason is why it was withdrawn.
+	Reason string
+	// Was and Now are the terms of its rule before and after it was retuned, as
+	// rules.Engine.Terms.
+	Was, Now string
+}
+
+// MarshalJSON writes the alert as it is after the event, with what is said of
+// the event alone.
+func (e Event) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		alertDocument
+		Reason string `json:"reason,omitempty"`
+		Was    string `json:"was,omitempty"`
+		Now    string `json:"now,omitempty"`
+	}{e.Alert.document(), e.Reason, e.Was, e.Now})
 }
 
 // Announces reports whether the alert begins to stand for itself, told or not:

@@ -150,29 +150,6 @@ func (e *entry) adopt(child *entry) {
 	e.Children++
 }
 
-// Withdraw closes the alerts whose rule instance no longer exists, after the
-// configuration has changed, or begins anew whenever the gateway starts.
-func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
-	known := make(map[string]bool, len(b.instances))
-	for i := range b.instances {
-		known[b.instances[i].Key] = b.instances[i].Rule.Restart != rules.Anew
-	}
-	for _, e := range inOrder(b.open) {
-		if !known[e.Key] {
-			if e.Phase != rules.Normal {
-				e.Phase, e.Cleared, e.Chatter = rules.Normal, now, Chatter{}
-			} else if e.Chattering() {
-				dst = b.calm(dst, e, now)
-			}
-			if !e.Closed.IsZero() {
-				continue
-			}
-			dst = b.close(dst, e, Withdrawn, now)
-		}
-	}
-	return dst
-}
-
 // Apply takes a change of a rule instance and appends what it makes of its
 // alert to dst.
 func (b *Book) Apply(dst []Event, c rules.Change) []Event {
@@ -412,7 +389,7 @@ func (b *Book) Latched(id ID, by string) (rules.Ref, error) {
 	case !e.Latch:
 		return 0, fmt.Errorf("alert %d: %w", id, ErrNoLatch)
 	}
-	i := slices.IndexFunc(b.instances, func(in rules.Instance) bool { return in.Key == e.Key })
+	i := b.instanceOf(e.Key)
 	if i < 0 {
 		return 0, fmt.Errorf("alert %d: %w", id, ErrNotFound)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -279,6 +280,45 @@ func TestAlertsOfRulesThatAreGoneAreWithdrawn(t *testing.T) {
 	d.want(got, "withdrawn lift-1#1")
 	if a := got[0].Alert; a.Phase != rules.Normal || a.Closed != 9000 {
 		t.Errorf("withdrawn as %+v", a)
+	}
+	if got[0].Reason != alerts.RuleRemoved {
+		t.Errorf("withdrawn because of %q", got[0].Reason)
+	}
+}
+
+func TestAnAlertWhoseFacilityIsGoneSaysSo(t *testing.T) {
+	d := newDesk(t)
+	d.change(lift1Hot, rules.Active, 1)
+	empty, err := gateway.NewSite("s", gateway.Text{}, time.UTC, gateway.English, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := alerts.NewBook(empty, nil, d.book.Open(), 1, alerts.Options{}).Withdraw(nil, 9000)
+	d.want(got, "withdrawn lift-1#1")
+	if body, err := json.Marshal(got[0]); err != nil || !strings.Contains(string(body), `"reason":"facility removed"`) {
+		t.Errorf("recorded as %s, %v", body, err)
+	}
+}
+
+// TestARetunedAlertGoesOnAndNobodyIsTold: what the new limit makes of it people
+// hear from what follows.
+func TestARetunedAlertGoesOnAndNobodyIsTold(t *testing.T) {
+	d := newDesk(t)
+	d.change(lift1Hot, rules.Active, 1)
+	before := d.book.Open()[0]
+	got := d.book.Retune(nil, []rules.Retuned{
+		{Key: before.Key, Was: "critical: temp > 75 degC", Now: "critical: temp > 80 degC"},
+		{Key: "lift-2/hot", Was: "nobody was told", Now: "of this one"},
+	}, 9000)
+	d.want(got, "retuned lift-1#1")
+	if !got[0].Quiet {
+		t.Error("people are told")
+	}
+	if diff := cmp.Diff([]alerts.Alert{before}, d.book.Open(), cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("the alert is another (-before +after):\n%s", diff)
+	}
+	if body, err := json.Marshal(got[0]); err != nil || !strings.Contains(string(body), `"was":"critical: temp \u003e 75 degC","now":"critical: temp \u003e 80 degC"`) {
+		t.Errorf("recorded as %s, %v", body, err)
 	}
 }
 

@@ -195,7 +195,7 @@ func (x *explainer) timers(a rules.Anatomy, spec *rules.Spec) ExplainSection {
 		"clear": {ZH: "视为正常", EN: "clear: count as no fault"},
 	}[a.BadData])
 	s.text("重启后", "after a restart", map[string]gateway.Text{
-		"continue":      {ZH: "告警继续，未满的延时重新计", EN: "an alert goes on, a hold begins anew"},
+		"continue":      {ZH: "告警继续，仍成立则延时接着计", EN: "an alert goes on, and a hold if it is still true"},
 		"reset":         {ZH: "重新判断", EN: "judged from the beginning"},
 		"alarm_if_true": {ZH: "首次判断成立即告警", EN: "true at first sight needs no hold"},
 	}[cmp.Or(spec.Restart, "continue")])

@@ -77,7 +77,7 @@ type Restart uint8
 
 // The ways to start.
 const (
-	Continue    Restart = iota // an active alert goes on; a hold that ran begins anew
+	Continue    Restart = iota // an active alert goes on, and so does a hold that ran if it is still true
 	Anew                       // an active alert is withdrawn, and the condition judged from the beginning
 	AlarmIfTrue                // as Continue; a condition that is true at first sight needs no hold
 )

@@ -37,6 +37,7 @@ type Engine struct {
 	inners  []innerPoint                // by PointRef less outer
 	innerAt map[string]gateway.PointRef // by key, while rules are compiled
 	readers [][]Ref                     // by PointRef of the site: the instances that look at it, also through an inner point
+	keeping keeping
 
 	timers timers // of steps, until the end of a hold or clear_after
 	ticks  timers // of nodes, until their value may be another by itself
@@ -83,6 +84,7 @@ type instance struct {
 	stale    bool
 	resets   bool // a person ends the latch
 	waits    bool // until what is derived from its inputs is known, too
+	touched  bool // it may stand otherwise than was last kept
 }
 
 // step is one level of a rule, each with a small machine of its own; a rule
@@ -100,6 +102,7 @@ type step struct {
 	active   gateway.Instant // when hold had passed
 	deadline gateway.Instant // of hold or clear_after; 0 while none runs
 	left     time.Duration   // of a hold that stands still while nothing is known
+	bridge   gateway.Instant // deadline of a hold that a restart cut short; 0 once its inputs are known again
 	paused   bool
 	unknown  bool
 	judged   bool // its condition has been known since the start
@@ -109,6 +112,7 @@ func newEngine(site *gateway.Site) *Engine {
 	e := &Engine{
 		site:        site,
 		outer:       site.Len(),
+		keeping:     keeping{kept: make(map[Ref]State)},
 		derived:     derivation{feeds: make([]*feed, site.Len())},
 		latest:      make([]gateway.Sample, site.Len()),
 		bands:       make([]band, site.Len()),
@@ -175,6 +179,7 @@ func (e *Engine) finish() {
 	}
 	e.linkReaders()
 	e.derived.grow(len(e.instances))
+	e.keeping.touched = make([]Ref, 0, len(e.instances))
 	e.timers.grow(len(e.steps))
 	e.ticks.grow(len(e.derived.nodes))
 	e.atomAt, e.innerAt = nil, nil
@@ -326,10 +331,7 @@ func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
 		switch {
 		case held && (!ticks || at <= tick):
 			e.now = max(e.now, at)
-			e.timers.remove(i)
-			e.steps[i].deadline = 0
-			e.expire(&e.steps[i], at)
-			dst = e.tell(dst, e.steps[i].owner)
+			dst = e.expireAll(dst, e.steps[i].owner, at)
 			continue
 		case ticks:
 			e.now = max(e.now, tick)
@@ -345,13 +347,28 @@ func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
 	return dst
 }
 
+// expireAll ends what ends at one moment on all levels of an instance: none of
+// them is told as if it were the only one.
+func (e *Engine) expireAll(dst []Change, ref Ref, at gateway.Instant) []Change {
+	in := &e.instances[ref]
+	for i := in.first; i < in.end; i++ {
+		if s := &e.steps[i]; s.deadline == at {
+			e.stop(s, i)
+			e.expire(s, at)
+		}
+	}
+	return e.tell(dst, ref)
+}
+
 // Skip puts every hold and clear_after that runs, and all that features have seen,
 // off by d: the clock was set forward, and no time has passed. It must be called
 // before time is told to Observe or Advance by the new clock.
 func (e *Engine) Skip(d time.Duration) {
 	for i := range e.timers.at {
 		e.timers.at[i] = e.timers.at[i].Add(d)
-		e.steps[e.timers.heap[i]].deadline = e.timers.at[i]
+		s := &e.steps[e.timers.heap[i]]
+		s.deadline = e.timers.at[i]
+		e.touch(s.owner)
 	}
 	for i := range e.ticks.at {
 		e.ticks.at[i] = e.ticks.at[i].Add(d)
@@ -373,31 +390,6 @@ func (e *Engine) Next() (gateway.Instant, bool) {
 		return tick, true
 	}
 	return at, held
-}
-
-// Restore continues the instance named key where it stood before a restart:
-// active at severity sev since since, or clearing, with the whole time to clear
-// before it again. It stays so, stale, until its inputs are known again. It must
-// be called before the first sample, and returns false if there is no such
-// instance. One whose rule starts Anew is left as it is.
-func (e *Engine) Restore(key string, phase Phase, sev Severity, since gateway.Instant) bool {
-	ref, ok := e.byKey[key]
-	if !ok || phase == Normal || phase == Pending {
-		return ok
-	}
-	in := &e.instances[ref]
-	if in.rule.Restart == Anew {
-		return true
-	}
-	for i := in.first; i < in.end; i++ {
-		s := &e.steps[i]
-		if s.severity <= sev || i == in.first {
-			s.phase, s.began, s.active, s.unknown = phase, since, since, true
-			s.paused, s.left = phase == Clearing, max(in.clearAfter, in.minActive)
-		}
-	}
-	in.phase, in.severity, in.stale = phase, sev, true
-	return true
 }
 
 // Reset ends the latch of an instance whose condition is gone, in the name of a

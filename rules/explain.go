@@ -43,7 +43,7 @@ func (e *Engine) Anatomy(ref Ref) Anatomy {
 	in := &e.instances[ref]
 	a := Anatomy{
 		Pack: in.pack, Rule: in.spec, Only: e.comparisons(in.only), ClearAfter: in.clearAfter, MinActive: in.minActive,
-		BadData: [...]string{badKeeps: "keep", badAlarms: "alarm", badClears: "clear"}[in.badData],
+		BadData: in.badData.String(),
 	}
 	for _, s := range e.steps[in.first:in.end] {
 		a.Stages = append(a.Stages, Stage{Severity: s.severity, Hold: s.hold, When: e.comparisons(s.when), Reset: e.comparisons(s.reset)})

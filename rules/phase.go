@@ -28,6 +28,9 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
 		}
 		e.move(in, s, i, when, reset)
+		if in.unseen == 0 || !s.paused {
+			s.bridge = 0
+		}
 		s.judged = s.judged || known
 	}
 	return e.tell(dst, ref)
@@ -125,7 +128,7 @@ func (e *Engine) pause(s *step, i int32) {
 
 func (e *Engine) resume(s *step, i int32) {
 	if s.paused {
-		e.hold(s, i, s.left)
+		e.hold(s, i, s.rest(e.now))
 	}
 }
 
@@ -142,6 +145,7 @@ func (e *Engine) expire(s *step, at gateway.Instant) {
 // tell appends what has changed of an instance as a whole. A level that is
 // clearing is still in force: the severity steps down once it has cleared.
 func (e *Engine) tell(dst []Change, ref Ref) []Change {
+	e.touch(ref)
 	in := &e.instances[ref]
 	phase, sev, stale := Normal, in.severity, false
 	var lead *step // the worst level that is in force; while none is, the worst that may come

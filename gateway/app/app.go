@@ -105,13 +105,7 @@ func (a *App) buildPipeline() error {
 		return fmt.Errorf("rules: %w", err)
 	}
 	open := state.Alerts
-	for i := range open {
-		al := &open[i]
-		al.Stale = al.Phase != rules.Normal // on trust until its inputs are known again
-		if al.Phase != rules.Normal && !engine.Restore(al.Key, al.Phase, al.Severity, al.Started) {
-			a.log.Warn("alert of a rule that no longer exists", "alert", al.ID, "rule", al.Rule, "facility", al.Facility)
-		}
-	}
+	retuned := engine.Resume(rules.Former{States: state.Rules, Open: alerts.Standings(open), Stopped: state.Heartbeat}, now)
 	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
 	a.pipeline = pipeline.New(pipeline.Parts{
 		Site:   c.Site,
@@ -125,6 +119,7 @@ func (a *App) buildPipeline() error {
 		Log:     a.log.With("component", "pipeline"),
 		Gateway: c.Site.ID,
 		Began:   began,
+		Retuned: retuned,
 		Export:  a.export,
 		Notices: a.wakeSenders,
 		Health:  a.health,

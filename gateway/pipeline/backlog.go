@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/gateway/store"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // backlogRows is how many rows are kept in memory while the disk fails.
@@ -14,7 +16,7 @@ const backlogRows = 20_000
 // weight is how many rows a step takes up in memory; at least 1.
 func (s *step) weight() int {
 	c := &s.change
-	return max(1, len(c.Entries)+len(c.Alerts)+len(c.Tickets)+len(c.Notices)+len(c.States))
+	return max(1, len(c.Entries)+len(c.Alerts)+len(c.Tickets)+len(c.Notices)+len(c.States)+len(c.Rules))
 }
 
 // bound keeps what waits for a disk that fails within backlogRows. What a try
@@ -48,10 +50,11 @@ func join(c, next *store.Change) {
 	c.Tickets = append(c.Tickets, next.Tickets...)
 	c.Notices = append(c.Notices, next.Notices...)
 	c.States = append(c.States, next.States...)
+	c.Rules = append(c.Rules, next.Rules...)
 }
 
-// halve gives up the older half of the history in c, and of each alert and
-// ticket all but its newest row. It returns how many rows of history are lost,
+// halve gives up the older half of the history in c, and of each alert, ticket and
+// rule instance all but its newest row. It returns how many rows of history are lost,
 // and the notices that will not be written.
 func halve(c *store.Change) (lost int, dropped []notify.Notice) {
 	lost = len(c.Entries)/2 + len(c.States)/2
@@ -61,7 +64,18 @@ func halve(c *store.Change) (lost int, dropped []notify.Notice) {
 	c.Notices = slices.Clone(c.Notices[len(c.Notices)/2:])
 	c.Alerts = newest(c.Alerts, func(i int) int64 { return int64(c.Alerts[i].ID) })
 	c.Tickets = newest(c.Tickets, func(i int) int64 { return int64(c.Tickets[i].ID) })
+	c.Rules = newestRules(c.Rules)
 	return lost, dropped
+}
+
+// newestRules keeps the last state of every instance. There are no more of them
+// than instances.
+func newestRules(all []rules.State) []rules.State {
+	last := make(map[string]rules.State, len(all))
+	for _, s := range all {
+		last[s.Key] = s
+	}
+	return slices.SortedFunc(maps.Values(last), func(a, b rules.State) int { return cmp.Compare(a.Key, b.Key) })
 }
 
 // newest keeps the last of all rows with the same id, in order of id, and of

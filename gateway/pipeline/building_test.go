@@ -142,24 +142,25 @@ func build(t *testing.T) *building { return start(t, site(t, 1), nil) }
 // start starts a gateway on what the former one has left behind, nil for none.
 func start(t *testing.T, site *gateway.Site, former *building) *building {
 	t.Helper()
-	engine := rules.Compile(site, packs(), rules.Settings{}, func(path, problem, _ string) { t.Fatalf("%s: %s", path, problem) })
+	return startWith(t, site, packs(), former)
+}
+
+func startWith(t *testing.T, site *gateway.Site, packs []rules.Pack, former *building) *building {
+	t.Helper()
+	engine := rules.Compile(site, packs, rules.Settings{}, func(path, problem, _ string) { t.Fatalf("%s: %s", path, problem) })
 	now := gateway.InstantOf(time.Now())
 	left := store.State{}
 	if former != nil {
 		left = former.store.left(now)
 	}
-	for i := range left.Alerts {
-		a := &left.Alerts[i]
-		a.Stale = true
-		engine.Restore(a.Key, a.Phase, a.Severity, a.Started)
-	}
+	retuned := engine.Resume(rules.Former{States: left.Rules, Open: alerts.Standings(left.Alerts), Stopped: left.Heartbeat}, now)
 	meter, began := intact.NewMeter(site, left.Past, left.Alerts, left.Heartbeat, now)
 	b := &building{t: t, store: &memory{}}
 	b.p = pipeline.New(pipeline.Parts{
 		Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), left.Alerts, left.LastAlert, alertOptions),
 		Desk: tickets.NewDesk(site, left.Tickets, 0, nil, tickets.Options{}), Meter: meter,
 		Router: notify.NewRouter(notify.Config{Receivers: []notify.Receiver{{ID: "desk"}}}, site), Store: b.store,
-	}, pipeline.Options{Gateway: "lakeside", Began: began})
+	}, pipeline.Options{Gateway: "lakeside", Began: began, Retuned: retuned})
 	b.emit = b.p.Intake("b1")
 	return b
 }
@@ -182,9 +183,14 @@ func (b *building) run(f func()) {
 func (m *memory) left(now gateway.Instant) store.State {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := store.State{Heartbeat: now}
+	s := store.State{}
+	states := make(map[string]rules.State)
 	open, jobs, fold := make(map[alerts.ID]alerts.Alert), make(map[tickets.ID]tickets.Ticket), intact.NewFold(now, time.UTC)
 	for _, c := range m.changes {
+		s.Heartbeat = max(s.Heartbeat, c.At)
+		for _, r := range c.Rules {
+			states[r.Key] = r
+		}
 		for _, a := range c.Alerts {
 			open[a.ID] = a
 			s.LastAlert = max(s.LastAlert, a.ID)
@@ -203,6 +209,7 @@ func (m *memory) left(now gateway.Instant) store.State {
 			s.Alerts = append(s.Alerts, a)
 		}
 	}
+	s.Rules = slices.Collect(maps.Values(states))
 	s.Tickets, s.Past = slices.Collect(maps.Values(jobs)), fold.Past()
 	return s
 }

@@ -39,6 +39,12 @@ import (
 // How often the loop does what no sample or timer asks for.
 const (
 	heartbeatEvery = 10 * time.Second
+	// keepEvery bounds how often it is written where rules stand, if nothing else
+	// is. Measured with store.Open on ext4: a heartbeat writes 4.1 kB, with where up
+	// to five rules stand 8.3 kB, with fifty 33 kB. A typical site, where a hold
+	// begins or ends a hundred times a day, so writes 37 MB a day, all but 1 MB of
+	// it heartbeats; one on which five rules flap all day 143 MB, with fifty 574 MB.
+	keepEvery      = 5 * time.Second
 	sweepEvery     = time.Second            // stale points, self checks, a fresh snapshot
 	publishAtLeast = 100 * time.Millisecond // between two snapshots in a storm
 )
@@ -77,6 +83,8 @@ type Options struct {
 	// Began is written as the first journal entries, with what the meter made
 	// of the time the gateway was not running.
 	Began []intact.Event
+	// Retuned are the alerts that go on under rules which were changed.
+	Retuned []rules.Retuned
 }
 
 // Pipeline is the running heart of a gateway.
@@ -114,7 +122,7 @@ type Pipeline struct {
 	dirty    bool            // something new since the last snapshot
 	made     gateway.Instant // the last snapshot
 	seq      uint64          // of the last snapshot
-	lastBeat gateway.Instant
+	lastBeat gateway.Instant // the last step that was written
 }
 
 // New returns a Pipeline that owns parts. It starts nothing.
@@ -204,6 +212,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	close(p.stopped)
 	p.takeSamples()
+	p.advance(p.now())
+	p.keep()
 	p.finishStep()
 	for _, r := range p.sources() {
 		r.close()
@@ -220,6 +230,8 @@ func (p *Pipeline) begin() {
 	p.entry(now, "gateway.started", gateway.Self, "", nil)
 	p.recordSpans(p.o.Began)
 	p.events = p.parts.Book.Withdraw(p.events[:0], now)
+	p.applyEvents()
+	p.events = p.parts.Book.Retune(p.events[:0], p.o.Retuned, now)
 	p.applyEvents()
 	p.lastBeat = now
 	p.dirty, p.made = true, 0 // what is shown until then is not yet on disk
@@ -258,6 +270,11 @@ func (p *Pipeline) takeSamples() {
 	}
 }
 
+// keep adds to this step where the rules stand that stand otherwise than is
+// written: with every transition, so that an alert and its rule never disagree,
+// and of what people do not see, such as a hold that has begun, every few seconds.
+func (p *Pipeline) keep() { p.pending.Rules = p.parts.Engine.Unsaved(p.pending.Rules) }
+
 // finishStep lets time pass for everybody and hands what was decided to the
 // recorder, with a snapshot to be shown once it is written. Who gave a command
 // sees what came of it together with the answer.
@@ -265,7 +282,11 @@ func (p *Pipeline) finishStep() {
 	now := p.now()
 	p.advance(now)
 	s := step{answers: p.answers}
-	if len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {
+	transition := len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0
+	if transition || now.Sub(p.lastBeat) >= keepEvery {
+		p.keep()
+	}
+	if transition || len(p.pending.Rules) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {
 		p.pending.At = now
 		p.lastBeat = now
 		s.change = p.pending

@@ -110,7 +110,7 @@ func (p *Pipeline) applyChange(c rules.Change) {
 func (p *Pipeline) applyEvents() {
 	for _, ev := range p.events {
 		p.dirty = true
-		p.entry(ev.At, "alert."+ev.Kind.String(), ev.Alert.Facility, ev.By, ev.Alert)
+		p.entry(ev.At, "alert."+ev.Kind.String(), ev.Alert.Facility, ev.By, ev)
 		p.pending.Alerts = append(p.pending.Alerts, ev.Alert)
 		p.spans = p.parts.Meter.OnAlert(p.spans[:0], ev)
 		p.recordSpans(p.spans)

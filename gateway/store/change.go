@@ -8,6 +8,7 @@ import (
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // Entry is one row of the journal: what happened, to what, by whom.
@@ -31,6 +32,7 @@ type Change struct {
 	Tickets []tickets.Ticket // as they are now
 	Notices []notify.Notice
 	States  []intact.Event
+	Rules   []rules.State // where instances stand now; one without records is forgotten
 }
 
 // State is what the loop needs to go on where it stopped.
@@ -38,6 +40,7 @@ type State struct {
 	Heartbeat  gateway.Instant  // the last sign of life; zero on a new store
 	Alerts     []alerts.Alert   // open ones
 	Tickets    []tickets.Ticket // open ones, and those that ended within tickets.Remembered
+	Rules      []rules.State    // by key
 	LastAlert  alerts.ID
 	LastTicket tickets.ID
 	// Numbers holds the last ticket number of each day, by day "20260310".

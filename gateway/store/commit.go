@@ -11,14 +11,15 @@ import (
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // Commit writes all of the changes in one transaction, or nothing at all. When
 // it returns nil they are on the disk.
 //
 // Journal entries get their number and hash here, and a time that is not before
-// the entry ahead of them. Of an alert or ticket that occurs more than once the
-// last row counts. A notice whose key is known already is not taken again. If
+// the entry ahead of them. Of an alert, ticket or rule instance that occurs more than
+// once the last row counts. A notice whose key is known already is not taken again. If
 // there is no room the error is ErrFull.
 func (db *DB) Commit(ctx context.Context, changes ...Change) error {
 	err := db.transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -26,6 +27,9 @@ func (db *DB) Commit(ctx context.Context, changes ...Change) error {
 			return err
 		}
 		if err := db.writeProjections(ctx, tx, changes); err != nil {
+			return err
+		}
+		if err := db.writeRules(ctx, tx, changes); err != nil {
 			return err
 		}
 		return db.writeEvents(ctx, tx, changes)
@@ -97,6 +101,28 @@ func openRank(t *tickets.Ticket) int {
 		return 0
 	}
 	return 1
+}
+
+// writeRules writes where rule instances stand after all changes.
+func (db *DB) writeRules(ctx context.Context, tx *sql.Tx, changes []Change) error {
+	latest := make(map[string]*rules.State)
+	for _, c := range changes {
+		for i := range c.Rules {
+			latest[c.Rules[i].Key] = &c.Rules[i]
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(latest)) {
+		var err error
+		if s := latest[key]; len(s.Records) > 0 {
+			err = ruleTable.put(ctx, tx, db.put.rule, s)
+		} else if _, err = tx.StmtContext(ctx, db.put.forget).ExecContext(ctx, key); err != nil {
+			err = fmt.Errorf("write %s: %w", ruleTable.name, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeEvents appends what is never changed again: state events, and notices

@@ -73,10 +73,12 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 	state := filled[intact.Event](t)
 	state.Effective = morning
 	notice := filled[notify.Notice](t)
+	pending := filled[rules.State](t)
 	bare := notify.Notice{Key: "bare", Receiver: "nobody"}
 	change := store.Change{
 		At: morning, Alerts: []alerts.Alert{open, closed}, Tickets: []tickets.Ticket{ended, waiting},
 		States: []intact.Event{state}, Notices: []notify.Notice{notice, bare},
+		Rules: []rules.State{pending, {Key: "gone"}},
 	}
 	db, path := fresh(t)
 	commit(t, db, change)
@@ -84,7 +86,9 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 	// said something else.
 	later := change
 	later.States = nil
-	commit(t, db, store.Change{Alerts: []alerts.Alert{{ID: open.ID}}}, store.Change{Tickets: []tickets.Ticket{{ID: ended.ID, State: tickets.Closed}}})
+	gone := pending
+	gone.Key = "gone"
+	commit(t, db, store.Change{Alerts: []alerts.Alert{{ID: open.ID}}, Rules: []rules.State{{Key: pending.Key}, gone}}, store.Change{Tickets: []tickets.Ticket{{ID: ended.ID, State: tickets.Closed}}})
 	commit(t, db, later)
 	db.Close()
 	db = openAgain(t, path)
@@ -103,7 +107,7 @@ func TestEveryFieldSurvivesTheRoundTrip(t *testing.T) {
 	s, err := db.Load(t.Context(), morning, shanghai)
 	want := store.State{
 		Heartbeat: morning, Alerts: []alerts.Alert{open}, Tickets: []tickets.Ticket{ended, waiting},
-		LastAlert: closed.ID, LastTicket: waiting.ID, Numbers: map[string]int{},
+		Rules: []rules.State{pending}, LastAlert: closed.ID, LastTicket: waiting.ID, Numbers: map[string]int{},
 		Past: map[gateway.FacilityID]intact.Past{state.Facility: {Last: intact.Event{Facility: state.Facility, Effective: state.Effective, Class: state.Class}}},
 	}
 	compare(t, "state", want, s, err)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway/store"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // childPath tells a copy of this test binary to be the writer that is killed.
@@ -75,6 +78,10 @@ func raise(id alerts.ID) store.Change {
 		Alerts:  []alerts.Alert{{ID: id}},
 		Tickets: []tickets.Ticket{{ID: tickets.ID(id), Family: fmt.Sprint(id), State: tickets.New}},
 		Notices: []notify.Notice{{Key: fmt.Sprint("k", id), Receiver: "desk", Alert: id, Made: morning}},
+		Rules: []rules.State{
+			{Key: fmt.Sprint(id), Terms: "t", Records: []rules.Record{{Kind: "step", Body: []byte("{}")}}},
+			{Key: fmt.Sprint(id - 3)}, // the newest three are in force
+		},
 	}
 }
 
@@ -171,6 +178,7 @@ func checkLedger(t *testing.T, path string, acked, settled map[int]bool) {
 			t.Errorf("alert %d was acknowledged and is lost", id)
 		}
 	}
+	checkRules(t, db, len(journal))
 	due, _, err := db.Due(t.Context(), "desk", morning, int(rows)+9)
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +190,25 @@ func checkLedger(t *testing.T, path string, acked, settled map[int]bool) {
 	}
 	if len(due)+len(settled) < len(journal)-1 || len(due) > len(journal)-len(settled) {
 		t.Errorf("%d notices due and %d settled of %d", len(due), len(settled), len(journal))
+	}
+}
+
+// checkRules holds where the rules stand against the number of alerts: each
+// change begins one and ends another.
+func checkRules(t *testing.T, db *store.DB, raised int) {
+	t.Helper()
+	s, err := db.Load(t.Context(), morning, shanghai)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []int
+	for _, r := range s.Rules {
+		id, _ := strconv.Atoi(r.Key)
+		keys = append(keys, id)
+	}
+	slices.Sort(keys)
+	if want := []int{raised - 2, raised - 1, raised}; raised > 3 && !slices.Equal(keys, want) {
+		t.Errorf("the rules of alerts %v are in force, want %v", keys, want)
 	}
 }
 

@@ -39,6 +39,9 @@ func (db *DB) load(ctx context.Context, now gateway.Instant, loc *time.Location)
 	if s.Tickets, err = ticketTable.read(ctx, db.read, "WHERE "+openTicket+" OR ended > ? ORDER BY id", now.Add(-tickets.Remembered)); err != nil {
 		return s, err
 	}
+	if s.Rules, err = ruleTable.read(ctx, db.read, "ORDER BY id"); err != nil {
+		return s, err
+	}
 	row := db.read.QueryRowContext(ctx, "SELECT coalesce((SELECT max(id) FROM alert), 0), coalesce((SELECT max(id) FROM ticket), 0)")
 	if err = row.Scan(&s.LastAlert, &s.LastTicket); err != nil {
 		return s, err

@@ -4,6 +4,7 @@ import (
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // A field that is added to one of these types needs a column here and a
@@ -57,6 +58,10 @@ var stateTable = table[intact.Event]{"state_event", func(e *intact.Event) []colu
 // read at every start.
 var spanTable = table[intact.Event]{"state_event", func(e *intact.Event) []column {
 	return []column{{"facility", &e.Facility}, {"effective", &e.Effective}, {"class", &e.Class}}
+}}
+
+var ruleTable = table[rules.State]{"rule_state", func(s *rules.State) []column {
+	return []column{{"id", &s.Key}, {"terms", &s.Terms}, {"state", list[rules.Record]{&s.Records}}}
 }}
 
 var journalTable = table[Entry]{"journal", func(e *Entry) []column {

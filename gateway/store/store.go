@@ -66,7 +66,7 @@ type DB struct {
 
 // statements are the ways into the tables, prepared on the write connection.
 type statements struct {
-	entry, alert, ticket, notice, state *sql.Stmt
+	entry, alert, ticket, notice, state, rule, forget *sql.Stmt
 }
 
 // Open opens the database at path, makes it if there is none, and brings an
@@ -139,6 +139,8 @@ func (db *DB) prepare() (err error) {
 		{&db.put.ticket, ticketTable.insert() + ticketTable.orUpdate()},
 		{&db.put.notice, noticeTable.insert() + " ON CONFLICT (key) DO NOTHING"},
 		{&db.put.state, stateTable.insert()},
+		{&db.put.rule, ruleTable.insert() + ruleTable.orUpdate()},
+		{&db.put.forget, "DELETE FROM " + ruleTable.name + " WHERE id = ?"},
 	} {
 		if *p.to, err = db.write.Prepare(p.sql); err != nil {
 			return err

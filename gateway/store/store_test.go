@@ -404,7 +404,7 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	commit(t, db, store.Change{Entries: []store.Entry{entry("a", morning)}})
 	db.Close()
 	first := schema()
-	for _, want := range []string{"version 6", "mode wal", "page 4096"} {
+	for _, want := range []string{"version 7", "mode wal", "page 4096"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("the database has no %q", want)
 		}
@@ -431,7 +431,7 @@ func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := older.Exec("PRAGMA user_version=2"); err != nil {
+	if _, err := older.Exec("DROP TABLE rule_state; PRAGMA user_version=2"); err != nil {
 		t.Fatal(err)
 	}
 	older.Close()

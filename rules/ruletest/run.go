@@ -87,7 +87,9 @@ type run struct {
 	last  []rules.Change // newest of each instance
 
 	// What outlives a restart.
-	open    []alerts.Alert // when the gateway stopped
+	open    []alerts.Alert         // when the gateway stopped
+	states  map[string]rules.State // of the rules
+	stopped gateway.Instant
 	tickets map[tickets.ID]tickets.Ticket
 	raised  alerts.ID // the last one
 
@@ -103,7 +105,7 @@ func newRun(f *File, t *Test, site *gateway.Site, compile func() *rules.Engine) 
 	r := &run{
 		test: t, site: site, compile: compile, every: cmp.Or(t.Every, time.Second),
 		router: notify.NewRouter(f.Notify.config(), site),
-		series: make(map[gateway.PointRef][]value), keys: make(map[string]rules.Ref), tickets: make(map[tickets.ID]tickets.Ticket),
+		series: make(map[gateway.PointRef][]value), keys: make(map[string]rules.Ref), tickets: make(map[tickets.ID]tickets.Ticket), states: make(map[string]rules.State),
 		alarmed: make(map[string]bool), lost: make(map[gateway.FacilityID]int), counts: make(map[string]int),
 	}
 	for id, text := range t.Series {
@@ -176,7 +178,7 @@ func (r *run) events() []act {
 		switch {
 		case e.Restart > 0:
 			acts = append(acts,
-				act{e.At, rankSystem, func(gateway.Instant) { r.stop() }},
+				act{e.At, rankSystem, r.stop},
 				act{e.At + e.Restart, rankSystem, r.start})
 		case e.Lost != "":
 			acts = append(acts, act{e.At, rankSystem, func(now gateway.Instant) { r.lose(e.Lost, now) }})
@@ -195,14 +197,18 @@ func (r *run) events() []act {
 }
 
 // stop keeps what the gateway has on its disk.
-func (r *run) stop() {
-	if r.chain != nil {
-		r.open, r.chain = r.chain.Book.Open(), nil
+func (r *run) stop(now gateway.Instant) {
+	if r.chain == nil {
+		return
 	}
+	for _, s := range r.chain.Engine.Unsaved(nil) {
+		r.states[s.Key] = s
+	}
+	r.open, r.stopped, r.chain = r.chain.Book.Open(), now, nil
 }
 
-// start begins with new machines, as the gateway does: alerts and tickets that
-// are in the journal go on, everything else is forgotten.
+// start begins with new machines, as the gateway does: the state of the rules,
+// alerts and tickets go on, everything else is forgotten.
 func (r *run) start(now gateway.Instant) {
 	engine := r.compile()
 	r.last = make([]rules.Change, len(engine.Instances()))
@@ -210,16 +216,12 @@ func (r *run) start(now gateway.Instant) {
 		r.keys[in.Key] = rules.Ref(i)
 		r.last[i] = rules.Change{Ref: rules.Ref(i), Point: in.Point, Value: math.NaN(), Limit: math.NaN()}
 	}
-	for i := range r.open {
-		a := &r.open[i]
-		if a.Phase == rules.Normal {
-			continue
-		}
-		a.Stale = true // on trust until its inputs are known again
-		engine.Restore(a.Key, a.Phase, a.Severity, a.Started)
-		if ref := r.keys[a.Key]; engine.Instances()[ref].Rule.Restart != rules.Anew {
+	former := rules.Former{States: slices.Collect(maps.Values(r.states)), Open: alerts.Standings(r.open), Stopped: r.stopped}
+	engine.Resume(former, now)
+	for ref := range r.last {
+		if at := engine.Stand(rules.Ref(ref)); at.Phase != rules.Normal {
 			c := &r.last[ref]
-			c.To, c.Severity, c.Stale, c.Since = rules.Active, a.Severity, true, a.Started
+			c.To, c.Severity, c.Stale, c.Since = at.Phase, at.Severity, at.Stale, at.Since
 		}
 	}
 	known := slices.SortedFunc(maps.Values(r.tickets), func(a, b tickets.Ticket) int { return cmp.Compare(a.ID, b.ID) })
