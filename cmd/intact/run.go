@@ -6,7 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +30,14 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run --config site.yaml",
 		Short: "Watch the building that the site file describes",
-		Args:  nothing,
+		Long: "Watch the building that the site file describes, until SIGINT or SIGTERM.\n\n" +
+			"SIGHUP loads the site file with all it refers to again. If it has faults, they are\n" +
+			"logged and nothing changes.",
+		Args: nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hangups := make(chan os.Signal, 1) // of a storm of them one is enough
+			signal.Notify(hangups, syscall.SIGHUP)
+			defer signal.Stop(hangups)
 			c, err := load(p.config, cmd.ErrOrStderr(), os.LookupEnv)
 			if err != nil {
 				return err
@@ -38,7 +46,10 @@ func runCommand() *cobra.Command {
 				p.data = filepath.Join(filepath.Dir(p.config), "intact-data")
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			a, err := app.New(app.Options{Config: c, Data: p.data, Listen: p.listen, Version: version, Log: log})
+			a, err := app.New(app.Options{
+				Config: c, Data: p.data, Listen: p.listen, Version: version, Log: log, Hangups: hangups,
+				Load: func() (*configs.Config, error) { return reload(p.config, log) },
+			})
 			if err != nil {
 				return err
 			}
@@ -63,6 +74,18 @@ func load(path string, w io.Writer, env func(string) (string, bool)) (*configs.C
 	}
 	for _, warning := range c.Warnings {
 		fmt.Fprintln(w, "warning:", warning)
+	}
+	return c, nil
+}
+
+// reload reads the site file of a gateway that runs.
+func reload(path string, log *slog.Logger) (*configs.Config, error) {
+	c, err := configs.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), configs.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range c.Warnings {
+		log.Warn("in the configuration", "warning", w.String())
 	}
 	return c, nil
 }

@@ -219,7 +219,7 @@ func TestAcceptance09AnOverloadedLineSkipsAndCounts(t *testing.T) {
 			}
 		}
 		// Every other cycle is read; those that were not are counted.
-		read, skipped, due := s.Stats.Samples/points, a.sources["gw"].Stats().Modbus.Overruns, uint64(span/period)
+		read, skipped, due := s.Stats.Samples/points, a.running.Load().sources["gw"].Stats().Modbus.Overruns, uint64(span/period)
 		if seen != points || read < due/2-2 || read > due/2+2 || skipped < due/2-2 {
 			t.Errorf("of %d points %d of %d cycles were read and %d skipped", seen, read, due, skipped)
 		}

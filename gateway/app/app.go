@@ -6,6 +6,10 @@
 // is heard that could not be worked off; the store opens first and closes last,
 // so that nothing is decided that could not be written. A device or a client
 // that hangs cannot use up the time in which the loop writes what it has.
+//
+// A reload is an orderly stop of all that is made from the configuration and a
+// start of it from the new one, within one process: what is open and what runs
+// goes through the store, as at a restart, while the store and the listener stay.
 package app
 
 import (
@@ -14,21 +18,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/intact-gateway/intact/alerts"
-	"github.com/intact-gateway/intact/alerts/notify"
-	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/configs"
-	"github.com/intact-gateway/intact/drivers"
-	"github.com/intact-gateway/intact/gateway"
-	"github.com/intact-gateway/intact/gateway/intact"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/store"
-	"github.com/intact-gateway/intact/gateway/telemetry/influx"
-	"github.com/intact-gateway/intact/rules"
+	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
 )
 
 // stopLimit is how long stopping may take in all.
@@ -41,21 +41,25 @@ type Options struct {
 	Listen  string // over the site file's; "" for that
 	Version string
 	Log     *slog.Logger
+	// Load reads the configuration again, for Reload; nil if it cannot change.
+	Load func() (*configs.Config, error)
+	// Hangups ask Run for a Reload, each one; nil for none.
+	Hangups <-chan os.Signal
 	// Dial connects to devices and brokers; nil for the network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // App is one gateway.
 type App struct {
-	o    Options
-	log  *slog.Logger
-	life *lifecycle
+	o       Options
+	log     *slog.Logger
+	life    *lifecycle // of what outlives a reload
+	db      *store.DB
+	reloads *metrics.Reloads
 
-	db       *store.DB
-	pipeline *pipeline.Pipeline
-	senders  []*notify.Sender
-	influx   *influx.Writer
-	sources  map[string]drivers.Source
+	changing sync.Mutex // held while it is stopped or reloaded
+	running  atomic.Pointer[parts]
+	page     atomic.Pointer[http.Handler]
 	listener net.Listener
 	listen   func(network, addr string) (net.Listener, error)
 }
@@ -69,7 +73,7 @@ func New(o Options) (_ *App, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &App{o: o, log: o.Log, life: &lifecycle{log: o.Log}, sources: make(map[string]drivers.Source), listen: net.Listen}
+	a := &App{o: o, log: o.Log, life: &lifecycle{log: o.Log}, reloads: metrics.NewReloads(), listen: net.Listen}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop(context.Background()))
@@ -83,46 +87,70 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.life.onStop(files, "store", func(context.Context) error { return a.db.Close() })
-	for _, build := range []func() error{a.openInflux, a.buildPipeline, a.openReceivers, a.openSources} {
-		if err := build(); err != nil {
-			return nil, err
-		}
+	p, err := prepare(o, o.Config)
+	if err != nil {
+		return nil, err
 	}
+	if err := p.restore(a.db, false); err != nil {
+		return nil, err
+	}
+	a.running.Store(p)
 	return a, nil
 }
 
-// buildPipeline restores what the store knows into the machines of the loop.
-func (a *App) buildPipeline() error {
-	c, now := a.o.Config, gateway.InstantOf(time.Now())
-	state, err := a.db.Load(context.Background(), now, c.Site.Location)
-	if err != nil {
-		return fmt.Errorf("restore state: %w", err)
+// Start runs the parts: outputs, the loop, the page, and the sources last.
+func (a *App) Start() error {
+	p := a.running.Load()
+	p.begin()
+	a.show(p)
+	if err := a.serve(); err != nil {
+		return errors.Join(err, a.Stop(context.Background()))
 	}
-	engine := rules.Compile(c.Site, c.Packs, c.Settings, func(path, problem, _ string) {
-		err = errors.Join(err, fmt.Errorf("%s: %s", path, problem))
-	})
-	if err != nil {
-		return fmt.Errorf("rules: %w", err)
-	}
-	open := state.Alerts
-	retuned := engine.Resume(rules.Former{States: state.Rules, Open: alerts.Standings(open), Stopped: state.Heartbeat}, now)
-	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
-	a.pipeline = pipeline.New(pipeline.Parts{
-		Site:   c.Site,
-		Engine: engine,
-		Book:   alerts.NewBook(c.Site, engine.Instances(), open, state.LastAlert, c.Alerts),
-		Desk:   tickets.NewDesk(c.Site, state.Tickets, state.LastTicket, state.Numbers, c.Tickets),
-		Meter:  meter,
-		Router: notify.NewRouter(c.Notify, c.Site),
-		Store:  a.db,
-	}, pipeline.Options{
-		Log:     a.log.With("component", "pipeline"),
-		Gateway: c.Site.ID,
-		Began:   began,
-		Retuned: retuned,
-		Export:  a.export,
-		Notices: a.wakeSenders,
-		Health:  a.health,
-	})
+	p.listen()
 	return nil
+}
+
+// Run starts the gateway, runs it until ctx ends and stops it. It also ends,
+// with an error, if a reload fails half way.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping")
+			return a.Stop(context.WithoutCancel(ctx))
+		case <-a.o.Hangups:
+			if err := a.Reload(); errors.Is(err, errHalfway) {
+				return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+			}
+		}
+	}
+}
+
+// Stop ends every part, inputs first and the store last, within one time limit
+// over all. The error names the parts that did not end; the store is then left
+// open for those that write to it. A second call does nothing.
+func (a *App) Stop(ctx context.Context) error {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	if p := a.running.Load(); p != nil {
+		a.life.adopt(p.life)
+	}
+	return a.life.stop(ctx)
+}
+
+// Addr returns where page and API listen, as host:port.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Snapshot returns the newest state of everything.
+func (a *App) Snapshot() *pipeline.Snapshot { return a.running.Load().pipeline.Snapshot() }
+
+// Changed returns a channel that is closed when there is a newer snapshot than s.
+// After a reload there is none any more of the parts before it.
+func (a *App) Changed(s *pipeline.Snapshot) <-chan struct{} {
+	return a.running.Load().pipeline.Changed(s)
 }

@@ -88,13 +88,35 @@ func (l *lifecycle) spawn(until stage, name string, run func(context.Context) er
 // A file is left open if something may still write to it: to close it under a
 // writer could cut a change in two, while the end of the process cannot.
 func (l *lifecycle) stop(ctx context.Context) error {
+	_, err := l.stopParts(ctx)
+	return err
+}
+
+// adopt makes what other has to stop its own.
+func (l *lifecycle) adopt(other *lifecycle) {
+	parts := other.take()
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	for s := range stages {
+		l.parts[s] = append(l.parts[s], parts[s]...)
+	}
+}
+
+// take returns what there is to stop, and leaves nothing.
+func (l *lifecycle) take() [stages][]part {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	parts := l.parts
 	l.parts = [stages][]part{}
-	l.mu.Unlock()
+	return parts
+}
+
+// stopParts is stop, and also returns the names of those that still run and may
+// write.
+func (l *lifecycle) stopParts(ctx context.Context) (writers []string, err error) {
+	parts := l.take()
 	began := time.Now()
 	var errs []error
-	var writers []string // that still run
 	for s := range stages {
 		if s == files && len(writers) > 0 {
 			for _, p := range parts[s] {
@@ -114,7 +136,7 @@ func (l *lifecycle) stop(ctx context.Context) error {
 		}
 		cancel()
 	}
-	return errors.Join(errs...)
+	return writers, errors.Join(errs...)
 }
 
 // stopAll stops parts at once and returns what went wrong, by part.

@@ -37,12 +37,13 @@ func startInBubble(t *testing.T, dial func(context.Context, string, string) (net
 // be opened again: nobody has kept it.
 func startSite(t *testing.T, files fstest.MapFS, dial func(context.Context, string, string) (net.Conn, error)) (*App, pipeListener) {
 	t.Helper()
-	c, err := configs.Load(files, "site.yaml", configs.Options{})
+	read := func() (*configs.Config, error) { return configs.Load(files, "site.yaml", configs.Options{}) }
+	c, err := read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	a, err := New(Options{Config: c, Data: dir, Dial: dial, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	a, err := New(Options{Config: c, Load: read, Data: dir, Dial: dial, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,6 +85,8 @@ type Options struct {
 	Began []intact.Event
 	// Retuned are the alerts that go on under rules which were changed.
 	Retuned []rules.Retuned
+	// Reloaded says that the configuration was changed while the gateway ran.
+	Reloaded bool
 }
 
 // Pipeline is the running heart of a gateway.
@@ -214,6 +216,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	p.takeSamples()
 	p.advance(p.now())
 	p.keep()
+	p.lastBeat = 0 // the next run knows until when this one has watched
 	p.finishStep()
 	for _, r := range p.sources() {
 		r.close()
@@ -227,7 +230,11 @@ func (p *Pipeline) Run(ctx context.Context) error {
 // and how the time since its last sign of life counts.
 func (p *Pipeline) begin() {
 	now := p.now()
-	p.entry(now, "gateway.started", gateway.Self, "", nil)
+	kind := "gateway.started"
+	if p.o.Reloaded {
+		kind = "gateway.reloaded"
+	}
+	p.entry(now, kind, gateway.Self, "", nil)
 	p.recordSpans(p.o.Began)
 	p.events = p.parts.Book.Withdraw(p.events[:0], now)
 	p.applyEvents()

@@ -39,6 +39,7 @@ type Options struct {
 	Sources  map[string]drivers.Source // by bus id
 	Senders  []*notify.Sender
 	Influx   *influx.Writer
+	Reloads  *Reloads
 	Version  string // of the program, for intact_build_info
 	Revision string // of its source
 }
@@ -63,6 +64,9 @@ func New(o Options) *prometheus.Registry {
 	}
 	if len(o.Senders) > 0 {
 		r.MustRegister(deliveries{o.Senders})
+	}
+	if o.Reloads != nil {
+		r.MustRegister(o.Reloads.total)
 	}
 	if o.Influx != nil {
 		r.MustRegister(exports{o.Influx.Stats})

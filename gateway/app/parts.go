@@ -1,0 +1,184 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/drivers"
+	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/intact"
+	"github.com/intact-gateway/intact/gateway/pipeline"
+	"github.com/intact-gateway/intact/gateway/store"
+	"github.com/intact-gateway/intact/gateway/telemetry/influx"
+	"github.com/intact-gateway/intact/rules"
+)
+
+// parts is all that is made from one configuration. A reload ends it and makes
+// another.
+type parts struct {
+	config *configs.Config
+	o      Options
+	log    *slog.Logger
+	life   *lifecycle
+
+	engine    *rules.Engine
+	receivers []notify.Notifier // by the receivers of the configuration
+	senders   []*notify.Sender
+	pipeline  *pipeline.Pipeline
+	influx    *influx.Writer
+	sources   map[string]drivers.Source
+}
+
+// prepare makes what can be made beside parts that run: all that may fail because
+// of what the configuration says. It opens neither a line nor a file to write.
+func prepare(o Options, c *configs.Config) (*parts, error) {
+	p := &parts{config: c, o: o, log: o.Log, life: &lifecycle{log: o.Log}, sources: make(map[string]drivers.Source)}
+	for _, make := range []func() error{p.compileRules, p.openInflux, p.openReceivers, p.openSources} {
+		if err := make(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *parts) compileRules() (err error) {
+	p.engine = rules.Compile(p.config.Site, p.config.Packs, p.config.Settings, func(path, problem, _ string) {
+		err = errors.Join(err, fmt.Errorf("rules: %s: %s", path, problem))
+	})
+	return err
+}
+
+// openInflux makes the writer of samples, if the site has one.
+func (p *parts) openInflux() error {
+	if c := p.config.Influx; c != nil {
+		w, err := influx.New(*c, p.config.Site, influx.Options{Log: p.log.With("component", "influx")})
+		if err != nil {
+			return fmt.Errorf("influx: %w", err)
+		}
+		p.influx = w
+	}
+	return nil
+}
+
+// openReceivers makes the way to everybody who is told of alerts.
+func (p *parts) openReceivers() error {
+	for _, r := range p.config.Notify.Receivers {
+		to, err := notify.OpenReceiver(r, notify.Options{Site: p.config.Site})
+		if err != nil {
+			return err
+		}
+		p.receivers = append(p.receivers, to)
+	}
+	return nil
+}
+
+// openSources makes a driver for every line that something is read through.
+func (p *parts) openSources() error {
+	c := p.config
+	bindings, err := drivers.Bind(c.Site, c.Devices, c.Profiles)
+	if err != nil {
+		return fmt.Errorf("bind devices: %w", err)
+	}
+	settled := func(ctx context.Context) error { return p.pipeline.Settle(ctx) }
+	for _, bus := range c.Buses {
+		s, err := drivers.Open(bus, bindings[bus.ID], drivers.Options{
+			Log: p.log.With("component", "driver", "bus", bus.ID), Dial: p.o.Dial, Settled: settled,
+		})
+		if err != nil {
+			return fmt.Errorf("bus %s: %w", bus.ID, err)
+		}
+		p.sources[bus.ID] = s
+	}
+	return nil
+}
+
+// restore puts what the store knows into the machines of the loop. Nothing else
+// may write to the store any more.
+func (p *parts) restore(db *store.DB, reloaded bool) error {
+	c, now := p.config, gateway.InstantOf(time.Now())
+	state, err := db.Load(context.Background(), now, c.Site.Location)
+	if err != nil {
+		return fmt.Errorf("restore state: %w", err)
+	}
+	open := state.Alerts
+	retuned := p.engine.Resume(rules.Former{States: state.Rules, Open: alerts.Standings(open), Stopped: state.Heartbeat}, now)
+	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
+	p.pipeline = pipeline.New(pipeline.Parts{
+		Site:   c.Site,
+		Engine: p.engine,
+		Book:   alerts.NewBook(c.Site, p.engine.Instances(), open, state.LastAlert, c.Alerts),
+		Desk:   tickets.NewDesk(c.Site, state.Tickets, state.LastTicket, state.Numbers, c.Tickets),
+		Meter:  meter,
+		Router: notify.NewRouter(c.Notify, c.Site),
+		Store:  db,
+	}, pipeline.Options{
+		Log:      p.log.With("component", "pipeline"),
+		Gateway:  c.Site.ID,
+		Began:    began,
+		Retuned:  retuned,
+		Reloaded: reloaded,
+		Export:   p.export,
+		Notices:  p.wakeSenders,
+		Health:   p.health,
+	})
+	for i, r := range c.Notify.Receivers {
+		p.senders = append(p.senders, notify.NewSender(r.ID, p.receivers[i], p.pipeline.Outbox(), p.log.With("component", "notify")))
+	}
+	return nil
+}
+
+// begin runs the outputs and the loop, and returns when what was restored is on
+// disk: the page shows nothing that is not.
+func (p *parts) begin() {
+	if p.influx != nil {
+		p.life.spawn(outputs, "influx", p.influx.Run)
+	}
+	for _, s := range p.senders {
+		p.life.spawn(outputs, "sender "+s.Receiver(), s.Run)
+	}
+	restored := p.pipeline.Changed(p.pipeline.Snapshot())
+	p.life.spawn(loop, "pipeline", p.pipeline.Run)
+	<-restored
+}
+
+// listen runs the sources.
+func (p *parts) listen() {
+	for id, s := range p.sources {
+		intake := p.pipeline.Intake(id)
+		p.life.spawn(inputs, "source "+id, func(ctx context.Context) error { return s.Run(ctx, intake) })
+	}
+}
+
+// export gives samples to the outputs.
+func (p *parts) export(samples []gateway.Sample) {
+	if p.influx != nil {
+		p.influx.Export(samples)
+	}
+}
+
+func (p *parts) wakeSenders() {
+	for _, s := range p.senders {
+		s.Wake()
+	}
+}
+
+// health says how the outputs do.
+func (p *parts) health() map[string]bool {
+	ok := map[string]bool{gateway.SelfNotify: true}
+	for _, s := range p.senders {
+		if s.Stats().Failing {
+			ok[gateway.SelfNotify] = false
+		}
+	}
+	if p.influx != nil {
+		ok[gateway.SelfInflux] = p.influx.Stats().LastError == ""
+	}
+	return ok
+}
