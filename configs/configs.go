@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
@@ -27,6 +28,8 @@ import (
 type Options struct {
 	// Env gives the values of ${NAME}; nil for the environment of the process.
 	Env func(name string) (value string, ok bool)
+	// Now is the time at which overrides are in force or over; zero for the clock.
+	Now time.Time
 	// AnyLoad takes lines that cannot keep up, too.
 	AnyLoad bool
 	// Places keeps where everything is written, for Explain.
@@ -79,6 +82,9 @@ func (e *Errors) Error() string {
 func Load(fsys fs.FS, name string, o Options) (*Config, error) {
 	if o.Env == nil {
 		o.Env = os.LookupEnv
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	src, err := readAll(fsys, name)
 	if err != nil {

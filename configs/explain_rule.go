@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
 )
@@ -59,7 +60,7 @@ func (x *explainer) condition(f gateway.FacilityID, a rules.Anatomy, spec *rules
 	doc := x.written.sound()[a.Pack].doc
 	s.add("写于", "written in", origin{doc, "rules." + spec.ID}.String())
 	for _, param := range params(strings.Join(texts, " ")) {
-		s.add("$"+param, "$"+param, x.param(f, a.Pack, param))
+		x.param(&s, f, a.Pack, param)
 	}
 	return s
 }
@@ -76,17 +77,35 @@ func params(text string) (names []string) {
 	return names
 }
 
-// param says what a param is for a facility and where that is written.
-func (x *explainer) param(f gateway.FacilityID, pack int, name string) string {
+// param says what a param is for a facility and where that is written, and then
+// what it would be without that, down to the rule file.
+func (x *explainer) param(s *ExplainSection, f gateway.FacilityID, pack int, name string) {
+	instead := gateway.Text{}
+	say := func(q gateway.Quantity, doc *yaml.Document, path string) {
+		at := fmt.Sprintf("%s  %s", q, origin{doc, path})
+		s.text("$"+name, "$"+name, gateway.Text{ZH: instead.ZH + at, EN: instead.EN + at})
+		instead = gateway.Text{ZH: "代替 ", EN: "instead of "}
+	}
+	if i := x.Settings.InForce(f, name, x.Site.Location); i >= 0 {
+		o := x.Settings.Overrides[i]
+		say(o.Set[name], x.written.site, fmt.Sprintf("rules.overrides[%d].set.%s", i, name))
+		s.text("$"+name, "$"+name, gateway.Text{
+			ZH: fmt.Sprintf("临时限值，%s 止，%s 负责：%s", o.Until, o.By, o.Reason),
+			EN: fmt.Sprintf("an override until %s by %s: %s", o.Until, o.By, o.Reason),
+		})
+	}
 	if q, ok := x.Settings.Set[f][name]; ok {
-		return fmt.Sprintf("%s  %s", q, origin{x.written.site, "rules.set." + string(f) + "." + name})
+		say(q, x.written.site, "rules.set."+string(f)+"."+name)
+	}
+	class := x.Site.Facility(f).Class
+	if q, ok := x.Settings.Classes[class][name]; ok {
+		say(q, x.written.site, "rules.classes."+string(class)+"."+name)
 	}
 	for _, p := range x.Packs[pack].Params {
 		if p.Name == name {
-			return fmt.Sprintf("%s  %s", p.Value, origin{x.written.sound()[pack].doc, "params." + name})
+			say(p.Value, x.written.sound()[pack].doc, "params."+name)
 		}
 	}
-	return ""
 }
 
 // sound returns the packs without mistakes, which are those of Config.Packs.

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
@@ -52,6 +53,7 @@ type loader struct {
 	fsys fs.FS
 	name string // of the site file
 	env  func(string) (string, bool)
+	now  time.Time
 
 	site     *yaml.Document // the site file
 	docs     []*yaml.Document
@@ -71,7 +73,7 @@ type loader struct {
 
 func newLoader(fsys fs.FS, name string, o Options) *loader {
 	return &loader{
-		fsys: fsys, name: name, env: o.Env, order: make(map[string]int),
+		fsys: fsys, name: name, env: o.Env, now: o.Now, order: make(map[string]int),
 		profiles: make(map[string]*profile), buses: make(map[string]*bus), facilities: make(map[gateway.FacilityID]origin),
 	}
 }

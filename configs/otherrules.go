@@ -19,7 +19,7 @@ func (c *Config) WithRules(fsys fs.FS, name string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLoader(fsys, name, Options{})
+	l := newLoader(fsys, name, Options{Now: c.Settings.At.Time()})
 	other := *c
 	other.Packs, other.Warnings = nil, nil
 	if docs := l.parse(name, src, yaml.Options{Many: true}); len(docs) > 0 {
@@ -29,7 +29,7 @@ func (c *Config) WithRules(fsys fs.FS, name string) (*Config, error) {
 			l.replace(d)
 		}
 		l.addPack(docs, false)
-		written := Rules{Set: l.knownParams(c)}
+		written := l.knownParams(c)
 		l.compile(&other, &written)
 	}
 	if problems := l.problems(); len(problems) > 0 {
@@ -52,19 +52,36 @@ func (l *loader) replace(d *yaml.Document) {
 	}
 }
 
-// knownParams returns the params that c sets and that a pack still has.
-func (l *loader) knownParams(c *Config) map[gateway.FacilityID]map[string]gateway.Quantity {
-	set := make(map[gateway.FacilityID]map[string]gateway.Quantity)
+// knownParams returns what c sets of the params that a pack still has.
+func (l *loader) knownParams(c *Config) Rules {
+	known := Rules{
+		Classes: make(map[gateway.Class]map[string]gateway.Quantity),
+		Set:     make(map[gateway.FacilityID]map[string]gateway.Quantity),
+	}
+	for class, params := range c.rules.Classes {
+		known.Classes[class] = l.ofClass(class, params)
+	}
 	for id, params := range c.rules.Set {
-		set[id] = make(map[string]gateway.Quantity)
-		for name, value := range params {
-			if slices.ContainsFunc(l.packs, func(p pack) bool {
-				class := c.Site.Facility(id).Class
-				return (p.Class == class || p.Class == anyClass) && slices.ContainsFunc(p.Params, func(of rules.Param) bool { return of.Name == name })
-			}) {
-				set[id][name] = value
-			}
+		known.Set[id] = l.ofClass(c.Site.Facility(id).Class, params)
+	}
+	for _, o := range c.rules.Overrides {
+		o.Set = l.ofClass(c.Site.Facility(o.Facility).Class, o.Set)
+		if len(o.Set) > 0 {
+			known.Overrides = append(known.Overrides, o)
 		}
 	}
-	return set
+	return known
+}
+
+// ofClass returns those of params that a pack for the class has.
+func (l *loader) ofClass(class gateway.Class, params map[string]gateway.Quantity) map[string]gateway.Quantity {
+	known := make(map[string]gateway.Quantity)
+	for name, value := range params {
+		if slices.ContainsFunc(l.packs, func(p pack) bool {
+			return (p.Class == class || p.Class == anyClass) && slices.ContainsFunc(p.Params, func(of rules.Param) bool { return of.Name == name })
+		}) {
+			known[name] = value
+		}
+	}
+	return known
 }

@@ -82,7 +82,7 @@ func (l *loader) compile(c *Config, r *Rules) *rules.Engine {
 			c.Packs = append(c.Packs, p.Pack)
 		}
 	}
-	c.Settings.Set = l.settings(c.Site, r)
+	c.Settings = l.settings(c.Site, r)
 	engine := rules.Compile(c.Site, c.Packs, c.Settings, func(at, message, hint string) {
 		rest, inPack := strings.CutPrefix(at, "packs[")
 		if !inPack {
@@ -112,17 +112,42 @@ func (l *loader) compile(c *Config, r *Rules) *rules.Engine {
 }
 
 // settings returns the params that are set for facilities which could be laid
-// out, and reports those for facilities that do not exist.
-func (l *loader) settings(site *gateway.Site, r *Rules) map[gateway.FacilityID]map[string]gateway.Quantity {
-	set := make(map[gateway.FacilityID]map[string]gateway.Quantity, len(r.Set))
+// out and for classes, and reports those for facilities that do not exist.
+func (l *loader) settings(site *gateway.Site, r *Rules) rules.Settings {
+	s := rules.Settings{At: gateway.InstantOf(l.now), Classes: r.Classes, Set: make(map[gateway.FacilityID]map[string]gateway.Quantity, len(r.Set))}
 	for _, id := range slices.Sorted(maps.Keys(r.Set)) {
-		if site.Facility(id) != nil {
-			set[id] = r.Set[id]
-		} else if _, written := l.facilities[id]; !written {
-			l.site.Report("rules.set."+string(id), fmt.Sprintf("there is no facility %q", id), yaml.Suggest(string(id), words(slices.Sorted(maps.Keys(l.facilities)))))
+		if l.isThere(site, id, "rules.set."+string(id)) {
+			s.Set[id] = r.Set[id]
 		}
 	}
-	return set
+	for i := range r.Overrides {
+		o, at := &r.Overrides[i], fmt.Sprintf("rules.overrides[%d]", i)
+		before := len(l.site.Problems())
+		o.Validate(l.at(at))
+		if !l.isThere(site, o.Facility, at+".facility") || len(l.site.Problems()) > before {
+			// It stays in the list: its place there is where it is written.
+			s.Overrides = append(s.Overrides, rules.Override{})
+			continue
+		}
+		s.Overrides = append(s.Overrides, *o)
+		if s.Ended(o, site.Location) {
+			l.warn(l.site, at+".until", fmt.Sprintf("the override of %s by %s (%s) ended on %s", o.Facility, o.By, o.Reason, o.Until),
+				"take it out, or set the limit under rules.set if it is to stay")
+		}
+	}
+	return s
+}
+
+// isThere reports whether a facility that is named at path could be laid out. One
+// that is not even written is a mistake.
+func (l *loader) isThere(site *gateway.Site, id gateway.FacilityID, path string) bool {
+	if site.Facility(id) != nil {
+		return true
+	}
+	if _, written := l.facilities[id]; !written {
+		l.site.Report(path, fmt.Sprintf("there is no facility %q", id), yaml.Suggest(string(id), words(slices.Sorted(maps.Keys(l.facilities)))))
+	}
+	return false
 }
 
 // warnOfRules warns of own rules that work on nothing, and of facilities that

@@ -16,6 +16,7 @@ import (
 	"github.com/intact-gateway/intact/drivers"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/telemetry/influx"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // Site is a site file as it is written.
@@ -87,9 +88,12 @@ func (s *Source) given() bool {
 
 // Rules says which rules are held against the facilities.
 type Rules struct {
-	Packs []string                                           `yaml:"packs"` // those that ship; all if left out
-	Files []string                                           `yaml:"files"` // own, as patterns relative to the site file
-	Set   map[gateway.FacilityID]map[string]gateway.Quantity `yaml:"set"`   // params of facilities
+	Packs []string `yaml:"packs"` // those that ship; all if left out
+	Files []string `yaml:"files"` // own, as patterns relative to the site file
+	// Params of all facilities of a class, of one facility, and of one for a while.
+	Classes   map[gateway.Class]map[string]gateway.Quantity      `yaml:"classes"`
+	Set       map[gateway.FacilityID]map[string]gateway.Quantity `yaml:"set"`
+	Overrides []rules.Override                                   `yaml:"overrides"`
 }
 
 // timezones are those worth suggesting.

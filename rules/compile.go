@@ -13,15 +13,6 @@ import (
 	"github.com/intact-gateway/intact/gateway"
 )
 
-// Settings are what one site sets otherwise than the rule files.
-type Settings struct {
-	// Set gives params of facilities another value, by facility and param.
-	Set map[gateway.FacilityID]map[string]gateway.Quantity
-	// Workday says whether a day, at any time of it, is a working day; nil for
-	// Monday to Friday.
-	Workday func(day time.Time) bool
-}
-
 // defaultPoll stands for the period of a point that comes on events only, where
 // a hold is given in polls.
 const defaultPoll = 10 * time.Second
@@ -58,38 +49,6 @@ type compiler struct {
 	seen   map[string]bool
 	number [2]int // of the pack, and of the rule in it, that is being compiled
 	engine *Engine
-}
-
-// checkSettings reports params that are set for a facility or under a name that
-// does not exist.
-func (c *compiler) checkSettings(packs []Pack) {
-	for _, id := range slices.Sorted(maps.Keys(c.set.Set)) {
-		f := c.site.Facility(id)
-		if f == nil {
-			c.report("set."+string(id), fmt.Sprintf("there is no facility %q", id), "")
-			continue
-		}
-		var known []string
-		given := make(map[string]gateway.Quantity) // in the packs
-		for _, p := range packs {
-			if p.Class == f.Class || p.Class == anyClass {
-				for _, param := range p.Params {
-					known = append(known, param.Name)
-					given[param.Name] = param.Value
-				}
-			}
-		}
-		for _, name := range slices.Sorted(maps.Keys(c.set.Set[id])) {
-			path, own := "set."+string(id)+"."+name, c.set.Set[id][name]
-			switch was, ok := given[name]; {
-			case !ok:
-				c.report(path, fmt.Sprintf("no rule for %s has a param %q", f.Class, name), "one of "+strings.Join(known, ", "))
-			case own.Unit == "" && was.Unit != "":
-				// It would be taken in the unit of each point, which may be another.
-				c.report(path, fmt.Sprintf("%g has no unit", own.Value), fmt.Sprintf("such as %s %g %s; the rules have %s", name+":", own.Value, was.Unit, was))
-			}
-		}
-	}
 }
 
 func (c *compiler) compileSpec(pack *Pack, spec *Spec, report gateway.Report) {
@@ -422,7 +381,7 @@ func (s *scope) term(t term, ref gateway.PointRef, difference bool, report gatew
 }
 
 func (s *scope) param(name string) (gateway.Quantity, bool) {
-	if q, ok := s.set.Set[s.facility.ID][name]; ok {
+	if q, ok := s.set.of(s.facility, name, s.site.Location); ok {
 		return q, true
 	}
 	for _, p := range s.pack.Params {

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/store"
 	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
@@ -33,6 +34,10 @@ import (
 
 // stopLimit is how long stopping may take in all.
 const stopLimit = 10 * time.Second
+
+// lookEvery is how often Run looks whether an override of a limit has ended. It
+// looks at the clock rather than waiting for it: a clock may be set.
+const lookEvery = time.Second
 
 // Options say what to run and where.
 type Options struct {
@@ -116,15 +121,21 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.Start(); err != nil {
 		return err
 	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
+		var err error
 		select {
 		case <-ctx.Done():
 			a.log.Info("stopping")
 			return a.Stop(context.WithoutCancel(ctx))
 		case <-a.o.Hangups:
-			if err := a.Reload(); errors.Is(err, errHalfway) {
-				return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
-			}
+			err = a.Reload()
+		case <-look.C:
+			err = a.expire(gateway.InstantOf(time.Now()))
+		}
+		if errors.Is(err, errHalfway) {
+			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
 		}
 	}
 }

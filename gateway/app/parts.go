@@ -34,6 +34,8 @@ type parts struct {
 	pipeline  *pipeline.Pipeline
 	influx    *influx.Writer
 	sources   map[string]drivers.Source
+
+	retry gateway.Instant // before which an override that has ended is left alone; of Run
 }
 
 // prepare makes what can be made beside parts that run: all that may fail because

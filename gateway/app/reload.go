@@ -8,8 +8,13 @@ import (
 	"time"
 
 	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
 )
+
+// expireAgain is how long to wait after an override could not be ended, such as
+// while the disk fails.
+const expireAgain = time.Minute
 
 var (
 	// errHalfway is the error of a reload that has stopped the old parts and could
@@ -31,6 +36,25 @@ func (a *App) Reload() error {
 		return a.refuse(err)
 	}
 	return a.replace(c)
+}
+
+// expire goes on without the overrides of limits that have ended by now, if there
+// are such. The files are not read: whoever is changing them has not asked for it.
+func (a *App) expire(now gateway.Instant) error {
+	p := a.running.Load()
+	end, ok := p.config.Settings.Next(p.config.Site.Location)
+	if !ok || now < end || now < p.retry {
+		return nil
+	}
+	p.retry = now.Add(expireAgain)
+	c := *p.config
+	c.Settings.At = now
+	for _, o := range p.config.Settings.Overrides {
+		if c.Settings.Ended(&o, c.Site.Location) && !p.config.Settings.Ended(&o, c.Site.Location) {
+			a.log.Info("override ended", "facility", o.Facility, "until", o.Until.String(), "by", o.By, "reason", o.Reason)
+		}
+	}
+	return a.replace(&c)
 }
 
 // replace goes on with configuration c.

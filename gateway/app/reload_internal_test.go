@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -300,5 +302,50 @@ func TestAStormOfReloadsLosesNothing(t *testing.T) {
 		if _, err := w.db.Verify(w.t.Context()); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestAnOverrideEndsByItself: at midnight of the site the limit of pump-1 is 1 m
+// again, though nobody restarts anything and its device says nothing new.
+func TestAnOverrideEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(plc)
+		u := p.unit(t, 1, 1)
+		u.SetRegister(simulator.Holding, 0, 90)
+		p.unit(t, 2, 1).SetRegister(simulator.Holding, 0, 200)
+		files := fstest.MapFS{
+			"site.yaml": {Data: []byte(strings.Replace(reloadSite, "files: [rules.yaml]", `files: [rules.yaml], set: {pump-1: {least: 1 m}},
+  overrides: [{facility: pump-1, set: {least: 0.5 m}, reason: tank is cleaned, by: li, until: 2000-01-01}]`, 1))},
+			"pump.yaml": {Data: []byte(reloadProfile)}, "rules.yaml": {Data: []byte(reloadRules)},
+		}
+		c, err := configs.Load(files, "site.yaml", configs.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := New(Options{Config: c, Data: t.TempDir(), Dial: p.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.listen = func(string, string) (net.Listener, error) {
+			return pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}, nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		midnight := time.Date(2000, 1, 2, 0, 0, 0, 0, c.Site.Location)
+		time.Sleep(time.Until(midnight) - 2*time.Second)
+		if open := a.Snapshot().Alerts; len(open) != 0 {
+			t.Errorf("before midnight are open %+v", open)
+		}
+		time.Sleep(30 * time.Second)
+		open := a.Snapshot().Alerts
+		if len(open) != 1 || open[0].Rule != "low" || open[0].Facility != "pump-1" || open[0].Limit != 1 || open[0].Started < gateway.InstantOf(midnight) {
+			t.Errorf("after midnight are open %+v", open)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		p.serving.Wait()
 	})
 }
