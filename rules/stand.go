@@ -18,18 +18,28 @@ type Stand struct {
 	Ends   gateway.Instant
 	Paused bool
 	Left   time.Duration
+	// Until is what ends it: the reset condition of the level in force, or of a
+	// hold that its condition no longer holds, as in Engine.Terms; "" while Normal.
+	// After it ClearAfter has to pass and, if Latch is set, a person to reset it.
+	Until      string
+	ClearAfter time.Duration
+	Latch      bool
 }
 
 // Stand returns where the instance numbered ref stands.
 func (e *Engine) Stand(ref Ref) Stand {
 	in := &e.instances[ref]
-	now := Stand{Phase: in.phase, Severity: in.severity, Stale: in.stale}
+	now := Stand{Phase: in.phase, Severity: in.severity, Stale: in.stale, ClearAfter: in.clearAfter, Latch: in.rule.Latch}
 	for i := in.first; i < in.end; i++ {
 		s := &e.steps[i]
 		if s.phase == Normal {
 			continue
 		}
 		now.Since = s.began // of the worst that has begun
+		now.Until = e.phrase(s.reset)
+		if in.phase == Pending {
+			now.Until = e.phrase(negated(s.when))
+		}
 		if in.phase == Clearing && s.phase == Clearing {
 			now.Since = s.ended
 		}

@@ -324,7 +324,7 @@ func (e *Engine) Terms(ref Ref) string {
 // of another.
 func (e *Engine) phrase(p program) string {
 	var stack []string
-	for _, op := range p {
+	for at, op := range p {
 		n := len(stack)
 		switch op {
 		case instrAnd, instrOr:
@@ -335,9 +335,13 @@ func (e *Engine) phrase(p program) string {
 			joined := stack[n-2] + word + stack[n-1]
 			stack = append(stack[:n-2], "("+joined+")")
 		case instrNot:
-			stack[n-1] = "not " + stack[n-1]
+			if opposite, ok := e.opposite(p[at-1]); ok {
+				stack[n-1] = e.comparison(opposite)
+			} else {
+				stack[n-1] = "not " + stack[n-1]
+			}
 		default:
-			stack = append(stack, e.comparison(op))
+			stack = append(stack, e.comparison(e.atoms[op]))
 		}
 	}
 	whole := stack[0]
@@ -347,8 +351,19 @@ func (e *Engine) phrase(p program) string {
 	return whole
 }
 
-func (e *Engine) comparison(op instr) string {
+// opposite returns the comparison that is true where the one that op pushes is
+// false, if op pushes one and there is such.
+func (e *Engine) opposite(op instr) (atom, bool) {
+	if op < 0 || e.atoms[op].op == opBit {
+		return atom{}, false
+	}
 	a := e.atoms[op]
+	a.op = map[operator]operator{opGreater: opLessEqual, opLessEqual: opGreater, opLess: opGreaterEqual, opGreaterEqual: opLess,
+		opEqual: opNotEqual, opNotEqual: opEqual}[a.op]
+	return a, true
+}
+
+func (e *Engine) comparison(a atom) string {
 	p := e.site.Point(a.point)
 	value := strconv.FormatFloat(a.value, 'f', -1, 64)
 	if a.op == opBit {

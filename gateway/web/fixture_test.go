@@ -159,6 +159,21 @@ func (d *desk) Unshelve(_ context.Context, id alerts.ID, _ string) (alerts.Alert
 	return d.onAlert(id, func(a *alerts.Alert) { a.Shelf = alerts.Shelf{} })
 }
 
+// Rule knows one rule, on the meter: its alert is hidden behind that of the lift
+// and shelved.
+func (d *desk) Rule(_ context.Context, f gateway.FacilityID, rule string) ([]pipeline.RuleStand, gateway.Instant, error) {
+	if f != "meter-1" || rule != "v_high" {
+		return nil, noon, d.refuse
+	}
+	return []pipeline.RuleStand{{
+		Key: "meter-1/v_high", Point: "meter-1/v_l1", Terms: "warning: v_l1 > 235.4 V",
+		Stand: rules.Stand{Phase: rules.Active, Severity: rules.Warning, Stale: true, Since: noon - 600_000, Ends: noon + 90_000,
+			Until: "v_l1 <= 235.4 V", ClearAfter: time.Minute, Latch: true},
+		Alert: &alerts.Alert{ID: 3, Phase: rules.Active, Shelf: alerts.Shelf{Since: noon - 1000, Until: noon + 3600_000, By: "王强", Reason: "transformer"}},
+		Cause: &alerts.Alert{ID: 2, Facility: "lift-1", Rule: "power", Title: text("停电", "Power lost")},
+	}}, noon, d.refuse
+}
+
 // onAlert changes the alert id of the snapshot.
 func (d *desk) onAlert(id alerts.ID, change func(*alerts.Alert)) (a alerts.Alert, err error) {
 	if d.refuse != nil {

@@ -57,6 +57,8 @@ func problemOf(err error) *problem {
 		return newProblem(http.StatusRequestEntityTooLarge, "body_too_large", "the request body is longer than 1 MiB", "")
 	}
 	switch {
+	case errors.Is(err, pipeline.ErrStopped):
+		return newProblem(http.StatusServiceUnavailable, "restarting", "the gateway is stopping or takes up a new configuration", "try again in a few seconds")
 	case errors.Is(err, alerts.ErrNotFound):
 		return newProblem(http.StatusNotFound, "alert_not_found", "there is no open alert with this id", "GET /api/v1/alerts?state=all lists them")
 	case errors.Is(err, alerts.ErrAcked):

@@ -33,6 +33,7 @@ import (
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
+	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/report"
 	"github.com/intact-gateway/intact/gateway/store"
@@ -51,6 +52,9 @@ type Desk interface {
 	Unshelve(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)
 	MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (tickets.Ticket, error)
 	OpenTicket(ctx context.Context, r tickets.Request) (tickets.Ticket, error)
+	// Rule returns where the instances of a rule on a facility stand at at; none
+	// if there is no such rule.
+	Rule(ctx context.Context, f gateway.FacilityID, rule string) (found []pipeline.RuleStand, at gateway.Instant, err error)
 }
 
 // History answers for what is no longer in the snapshot.
@@ -134,6 +138,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /api/v1/alerts/{id}/reset", s.api(s.resetAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/shelve", s.api(s.shelveAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/unshelve", s.api(s.unshelveAlert))
+	mux.HandleFunc("GET /api/v1/rules/{facility}/{rule}", s.api(s.getRule))
 	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets, "state", "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/tickets/{id}", s.api(s.getTicket))
 	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))
