@@ -15,7 +15,7 @@ import (
 // facility, in the words of both languages.
 type Explanation struct {
 	Name     string           `json:"name"`
-	Kind     string           `json:"kind"` // point or rule
+	Kind     string           `json:"kind"` // point, rule or limit
 	Title    gateway.Text     `json:"title"`
 	Points   []string         `json:"points"` // of the facility, that it is about
 	Sections []ExplainSection `json:"sections"`
@@ -45,9 +45,10 @@ func (s *ExplainSection) text(zh, en string, value gateway.Text) {
 }
 
 // Explain says all that the configuration, which was loaded with its Places,
-// knows of a point ("facility/point") or of a rule on a facility
-// ("facility/rule", or "facility/rule/point" for a rule that lists points). The
-// error of a name that is neither says which are near.
+// knows of a point ("facility/point"), of a rule on a facility ("facility/rule",
+// or "facility/rule/point" for a rule that lists points) or of a limit that rules
+// name ("facility/$param", and without the $ unless a rule has that name). The
+// error of a name that is none of them says which are near.
 func (c *Config) Explain(name string) (*Explanation, error) {
 	if c.written == nil {
 		return nil, errors.New("the configuration was loaded without its places")
@@ -69,9 +70,12 @@ func (c *Config) Explain(name string) (*Explanation, error) {
 		return x.point(ref), nil
 	case len(found) > 0:
 		return x.rule(name, found), nil
-	default:
-		return nil, x.unknown(name)
 	}
+	facility, limit, _ := strings.Cut(name, "/")
+	if e := x.limit(facility, limit); e != nil {
+		return e, nil
+	}
+	return nil, x.unknown(name)
 }
 
 // explainer gathers what is known of one site.
@@ -93,24 +97,26 @@ func (x *explainer) unknown(name string) error {
 	for _, in := range x.engine.Instances() {
 		all = append(all, in.Key)
 	}
+	all = append(all, x.limits(x.Site.Facility(gateway.FacilityID(facility)))...)
+	listed := make(map[string]bool)
 	for _, n := range all {
-		if strings.HasPrefix(n, facility+"/") {
+		if strings.HasPrefix(n, facility+"/") && !listed[n] {
 			own = append(own, n)
+			listed[n] = true // what is both a point and a rule is one name
 		}
 	}
 	switch {
 	case !slices.Contains(ids, facility):
 		return fmt.Errorf("there is no facility %q (%s)", facility, yaml.Suggest(facility, ids))
 	case !whole:
-		return fmt.Errorf("%s is a facility: name one of its points or rules (%s)", name, some(own))
+		return fmt.Errorf("%s is a facility: name one of its points, rules or limits (%s)", name, some(own))
 	default:
 		slices.Sort(own)
-		own = slices.Compact(own)
 		hint := yaml.Suggest(name, own)
 		if hint == "" {
 			hint = "there are " + some(own)
 		}
-		return fmt.Errorf("facility %s has neither a point nor a rule %q (%s)", facility, name, hint)
+		return fmt.Errorf("facility %s has no point, rule or limit %q (%s)", facility, name, hint)
 	}
 }
 

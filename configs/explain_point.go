@@ -46,7 +46,7 @@ func (x *explainer) meaning(p *gateway.Point) ExplainSection {
 	s := ExplainSection{Title: gateway.Text{ZH: "含义", EN: "meaning"}}
 	s.text("设施", "facility", x.Site.Facility(p.Facility).Name)
 	s.add("角色", "role", p.Role)
-	s.add("类型", "kind", p.Kind.String())
+	s.text("类型", "kind", inWords(p.Kind.String()))
 	s.add("单位", "unit", p.Unit)
 	for _, value := range sortedStates(p) {
 		state := p.States[value]
@@ -154,7 +154,7 @@ func (x *explainer) requestText(d *drivers.Device, pt *drivers.Point, address ui
 				address >= r.Start && int(address) < int(r.Start)+int(r.Count) {
 				every := durationText(r.Period)
 				return gateway.Text{
-					ZH: fmt.Sprintf("%s 组：自 %d 起读 %d 个，每 %s 一次", pt.Group, r.Start, r.Count, every),
+					ZH: fmt.Sprintf("%s组：自 %d 起读 %d 个，每 %s 一次", inWords(pt.Group).ZH, r.Start, r.Count, every),
 					EN: fmt.Sprintf("group %s: %d from address %d on, every %s", pt.Group, r.Count, r.Start, every),
 				}
 			}

@@ -32,34 +32,29 @@ func (x *explainer) rule(name string, refs []rules.Ref) *Explanation {
 // condition says what is written, and what its params stand for.
 func (x *explainer) condition(f gateway.FacilityID, a rules.Anatomy, spec *rules.Spec) ExplainSection {
 	s := ExplainSection{Title: gateway.Text{ZH: "条件", EN: "condition"}}
-	var texts []string
-	say := func(zh, en, text string) {
-		s.add(zh, en, text)
-		texts = append(texts, text)
-	}
 	if spec.When != nil {
-		say("触发", "when", spec.When.String())
+		s.add("触发", "when", spec.When.String())
 	}
 	for _, l := range spec.Levels {
 		limit := "> " + l.Above
 		if l.Below != "" {
 			limit = "< " + l.Below
 		}
-		say("级别 "+l.Severity, "level "+l.Severity, cmp.Or(spec.Value, strings.Join(spec.Points, ", "))+" "+limit)
-		say("恢复", "until", l.Reset)
+		s.add("级别 "+inWords(l.Severity).ZH, "level "+l.Severity, cmp.Or(spec.Value, strings.Join(spec.Points, ", "))+" "+limit)
+		s.add("恢复", "until", l.Reset)
 	}
 	if spec.Reset != nil {
-		say("恢复", "until", spec.Reset.String())
+		s.add("恢复", "until", spec.Reset.String())
 	}
 	if spec.OnlyWhen != nil {
-		say("仅当", "only when", spec.OnlyWhen.String())
+		s.add("仅当", "only when", spec.OnlyWhen.String())
 	}
 	if spec.During != nil {
 		s.add("时段", "at work", strings.TrimPrefix(spec.During.String(), "during "))
 	}
 	doc := x.written.sound()[a.Pack].doc
 	s.add("写于", "written in", origin{doc, "rules." + spec.ID}.String())
-	for _, param := range params(strings.Join(texts, " ")) {
+	for _, param := range params(conditionText(spec)) {
 		x.param(&s, f, a.Pack, param)
 	}
 	return s
@@ -117,8 +112,8 @@ func (l *loader) sound() []pack {
 func (x *explainer) stages(ref rules.Ref) (sections []ExplainSection) {
 	in, a := x.engine.Instances()[ref], x.engine.Anatomy(ref)
 	for _, stage := range a.Stages {
-		title := in.Key + "  " + stage.Severity.String()
-		s := ExplainSection{Title: gateway.Text{ZH: title, EN: title}}
+		severity := inWords(stage.Severity.String())
+		s := ExplainSection{Title: gateway.Text{ZH: in.Key + "  " + severity.ZH, EN: in.Key + "  " + severity.EN}}
 		x.compare(&s, in.Facility, "成立", "true", stage.When)
 		if !slices.Equal(stage.When, stage.Reset) {
 			x.compare(&s, in.Facility, "恢复", "reset", stage.Reset)
@@ -224,14 +219,14 @@ func (x *explainer) timers(a rules.Anatomy, spec *rules.Spec) ExplainSection {
 // consequences says what an alert of the rule leads to.
 func (x *explainer) consequences(r *rules.Rule) ExplainSection {
 	s := ExplainSection{Title: gateway.Text{ZH: "后果", EN: "leads to"}}
-	s.add("级别", "severity", r.Severity.String())
+	s.text("级别", "severity", inWords(r.Severity.String()))
 	if r.Impairs {
 		s.text("完好率", "intact rate", gateway.Text{ZH: "期间计为故障", EN: "counts as down"})
 	} else {
 		s.text("完好率", "intact rate", gateway.Text{ZH: "不影响", EN: "not touched"})
 	}
 	if r.SLA != "" {
-		s.add("工单", "ticket", r.SLA)
+		s.text("工单", "ticket", inWords(r.SLA))
 		s.add("故障类别", "fault family", r.Family)
 	} else {
 		s.text("工单", "ticket", gateway.Text{ZH: "不生成", EN: "none"})
@@ -246,6 +241,6 @@ func (x *explainer) advice(r *rules.Rule) ExplainSection {
 	s.text("影响", "consequence", r.Why.Consequence)
 	s.text("处置", "response", r.Why.Response)
 	s.add("时限", "within", durationText(r.Why.Within))
-	s.add("工种", "role", r.Why.Role)
+	s.text("工种", "role", inWords(r.Why.Role))
 	return s
 }

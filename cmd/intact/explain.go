@@ -19,10 +19,11 @@ func explainCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain NAME --config site.yaml",
-		Short: "Say all there is to know of a point or of a rule on a facility",
+		Short: "Say all there is to know of a point, a rule or a limit of a facility",
 		Long: "Say where a point is found, in every notation, how it is read and who looks at it;\n" +
-			"or what a rule holds it against, and where each limit is written.\n\n" +
-			"NAME is facility/point, facility/rule or facility/rule/point.",
+			"what a rule holds it against, and where each limit is written; or what a limit is and\n" +
+			"what it stands in for. With --url also how a running gateway sees it now.\n\n" +
+			"NAME is facility/point, facility/rule, facility/rule/point or facility/limit.",
 		Args: between(1, 1, "name what to explain: a point, a rule, or both as facility/name"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := readSite(config, configs.Options{Env: os.LookupEnv, AnyLoad: true, Places: true})
@@ -38,7 +39,7 @@ func explainCommand() *cobra.Command {
 				return err
 			}
 			if url != "" {
-				now, err := askLive(cmd.Context(), url, e)
+				now, err := askLive(cmd.Context(), url, c.Site.ID, e)
 				if err != nil {
 					return err
 				}

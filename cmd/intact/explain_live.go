@@ -30,91 +30,181 @@ type livePoint struct {
 	Time    *time.Time `json:"time"`
 }
 
-// liveAlert is an open alert as the API tells it.
-type liveAlert struct {
-	ID         int64              `json:"id"`
-	Facility   gateway.FacilityID `json:"facility"`
-	Rule       string             `json:"rule"`
-	Severity   string             `json:"severity"`
-	Condition  string             `json:"condition"`
-	Stale      bool               `json:"stale"`
-	Acked      bool               `json:"acked"`
-	Started    *time.Time         `json:"started"`
-	Suppressed bool               `json:"suppressed"`
-	Cause      *int64             `json:"cause"`
+// liveRule is where an instance of a rule stands, as the API tells it.
+type liveRule struct {
+	Key      string       `json:"key"`
+	Phase    string       `json:"phase"`
+	Severity string       `json:"severity"`
+	Stale    bool         `json:"stale"`
+	Since    *time.Time   `json:"since"`
+	Ends     *time.Time   `json:"ends"`
+	Left     *float64     `json:"left"`
+	Clears   gateway.Text `json:"clears"`
+	Alert    *int64       `json:"alert"`
+	ShownAs  string       `json:"shown_as"`
+	Shelf    *struct {
+		By     string     `json:"by"`
+		Second string     `json:"second"`
+		Reason string     `json:"reason"`
+		Until  *time.Time `json:"until"`
+	} `json:"shelf"`
+	Cause *struct {
+		Alert    int64        `json:"alert"`
+		Facility string       `json:"facility"`
+		Rule     string       `json:"rule"`
+		Title    gateway.Text `json:"title"`
+	} `json:"cause"`
 }
 
-// askLive asks the gateway at base how what e explains stands now: the values
-// of its points, and the alert of a rule.
-func askLive(ctx context.Context, base string, e *configs.Explanation) (configs.ExplainSection, error) {
+// askLive asks the gateway at base, which must be that of site, how what e
+// explains stands now: the values of its points, and the rule.
+func askLive(ctx context.Context, base, site string, e *configs.Explanation) (configs.ExplainSection, error) {
 	s := configs.ExplainSection{Title: gateway.Text{ZH: "当前", EN: "now"}}
-	facility, rule, _ := strings.Cut(e.Name, "/")
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	base = strings.TrimSuffix(base, "/")
+	now, err := askSite(ctx, base, site)
+	if err != nil {
+		return s, err
+	}
+	facility, rest, _ := strings.Cut(e.Name, "/")
 	var points []livePoint
 	if err := askAll(ctx, base, "points", url.Values{"facility": {facility}}, &points); err != nil {
 		return s, err
 	}
 	for _, p := range points {
 		if slices.Contains(e.Points, p.Name) {
-			add(&s, p.Name, p.Name, p.text(time.Now()))
+			add(&s, p.Name, p.Name, p.text(now))
 		}
 	}
 	if e.Kind != "rule" {
 		return s, nil
 	}
-	rule, _, _ = strings.Cut(rule, "/")
-	var alerts []liveAlert
-	if err := askAll(ctx, base, "alerts", nil, &alerts); err != nil {
+	rule, _, _ := strings.Cut(rest, "/")
+	var stands []liveRule
+	if err := askAll(ctx, base, "rules/"+url.PathEscape(facility)+"/"+url.PathEscape(rule), nil, &stands); err != nil {
 		return s, err
 	}
-	open := false
-	for _, a := range alerts {
-		if string(a.Facility) == facility && a.Rule == rule {
-			open = true
-			add(&s, "告警", "alert", a.text())
+	for _, r := range stands {
+		if r.Key == e.Name || strings.HasPrefix(r.Key, e.Name+"/") {
+			r.tell(&s, len(stands) > 1)
 		}
-	}
-	if !open {
-		s.Facts = append(s.Facts, configs.Fact{Label: gateway.Text{ZH: "告警", EN: "alert"}, Value: gateway.Text{ZH: "无", EN: "none"}})
 	}
 	return s, nil
 }
 
-func add(s *configs.ExplainSection, zh, en, value string) {
-	s.Facts = append(s.Facts, configs.Fact{Label: gateway.Text{ZH: zh, EN: en}, Value: gateway.Text{ZH: value, EN: value}})
+// askSite returns what time it is at the gateway at base. That of another site is
+// refused: its answers would be taken for those of this one.
+func askSite(ctx context.Context, base, site string) (now time.Time, err error) {
+	var is struct{ Site string }
+	date, err := ask(ctx, base+"/readyz", &is)
+	switch {
+	case err != nil:
+		return now, fmt.Errorf("ask the running gateway: %w", err)
+	case is.Site != site:
+		return now, fmt.Errorf("the gateway at %s is that of site %q, the site file is that of %q", base, is.Site, site)
+	}
+	return date, nil
+}
+
+func add(s *configs.ExplainSection, zh, en string, value gateway.Text) {
+	s.Facts = append(s.Facts, configs.Fact{Label: gateway.Text{ZH: zh, EN: en}, Value: value})
+}
+
+// liveWords are the words for codes of the API that people read in Chinese.
+var liveWords = map[string]string{
+	"normal": "正常", "pending": "计时中", "active": "有效", "clearing": "解除计时中",
+	"info": "提示", "warning": "一般", "critical": "紧急", "life_safety": "生命安全",
+	"unacknowledged": "未确认", "acknowledged": "已确认", "returned": "已恢复", "shelved": "已搁置", "suppressed": "已隐藏", "closed": "已关闭",
+	"good": "正常", "uncertain": "可疑", "bad": "无效",
+	"not_seen": "尚未收到", "timeout": "超时", "refused": "拒绝连接", "frame": "帧错误", "short": "应答过短",
+	"exception": "设备异常应答", "decode": "无法解码", "payload": "内容无法识别", "not_available": "设备报无效", "out_of_range": "超出量程",
+	"stale": "过期", "offline": "离线", "implausible": "不可信", "undefined": "未定义", "stuck": "卡住不变",
+}
+
+// inWords joins codes of the API in both languages, two blanks apart, without
+// those that are empty.
+func inWords(codes ...string) gateway.Text {
+	codes = slices.DeleteFunc(codes, func(s string) bool { return s == "" })
+	zh := slices.Clone(codes)
+	for i, code := range zh {
+		if word, ok := liveWords[strings.Trim(code, "()")]; ok {
+			zh[i] = strings.Replace(code, strings.Trim(code, "()"), word, 1)
+		}
+	}
+	return gateway.Text{ZH: strings.Join(zh, "  "), EN: strings.Join(codes, "  ")}
+}
+
+// join puts two blanks between texts.
+func join(a, b gateway.Text) gateway.Text {
+	return gateway.Text{ZH: strings.TrimSpace(a.ZH + "  " + b.ZH), EN: strings.TrimSpace(a.EN + "  " + b.EN)}
 }
 
 // text says the value with its quality and age. A bad one is never a number.
-func (p *livePoint) text(now time.Time) string {
-	parts := []string{p.Quality}
+func (p *livePoint) text(now time.Time) gateway.Text {
+	var value, reason string
 	if p.Value != nil {
-		number := strconv.FormatFloat(*p.Value, 'g', 6, 64)
-		parts = []string{strings.TrimSpace(number + " " + p.Unit), p.State, p.Quality}
+		value = strings.TrimSpace(strconv.FormatFloat(*p.Value, 'g', 6, 64) + " " + p.Unit)
 	}
 	if p.Reason != "" {
-		parts = append(parts, "("+p.Reason+")")
+		reason = "(" + p.Reason + ")"
 	}
+	t := join(gateway.Text{ZH: value, EN: value}, join(gateway.Text{ZH: p.State, EN: p.State}, inWords(p.Quality, reason)))
 	if p.Time != nil {
-		parts = append(parts, p.Time.Format("15:04:05"), "-"+now.Sub(*p.Time).Round(time.Second).String())
+		clock := p.Time.Format(time.TimeOnly)
+		age := max(now.Sub(*p.Time), 0).Round(time.Second).String()
+		t = join(t, gateway.Text{ZH: clock + "（" + age + " 前）", EN: clock + " (" + age + " ago)"})
 	}
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "  ")
+	return t
 }
 
-// text says how an alert stands, and what hides it.
-func (a *liveAlert) text() string {
-	parts := []string{fmt.Sprintf("#%d", a.ID), a.Condition, a.Severity}
-	if a.Stale {
-		parts = append(parts, "stale")
+// tell says where the rule stands, what it waits for and who hides its alert. Of
+// one of several its name comes first.
+func (r *liveRule) tell(s *configs.ExplainSection, several bool) {
+	state := inWords(r.Phase, r.Severity)
+	if r.Stale {
+		state = join(state, gateway.Text{ZH: "（凭信任保持）", EN: "(stale: kept on trust)"})
 	}
-	if a.Acked {
-		parts = append(parts, "acked")
+	if r.Since != nil {
+		state = join(state, gateway.Text{ZH: "自 " + r.Since.Format(time.DateTime), EN: "since " + r.Since.Format(time.DateTime)})
 	}
-	if a.Suppressed && a.Cause != nil {
-		parts = append(parts, fmt.Sprintf("suppressed by #%d", *a.Cause))
+	if several {
+		add(s, "规则", "rule", gateway.Text{ZH: r.Key, EN: r.Key})
 	}
-	if a.Started != nil {
-		parts = append(parts, a.Started.Format("2006-01-02 15:04:05"))
+	add(s, "状态", "state", state)
+	if r.Left != nil {
+		left := (time.Duration(*r.Left) * time.Second).String()
+		if r.Ends != nil {
+			add(s, "剩余", "time left", gateway.Text{ZH: left + "，至 " + r.Ends.Format(time.TimeOnly), EN: left + ", until " + r.Ends.Format(time.TimeOnly)})
+		} else {
+			add(s, "剩余", "time left", gateway.Text{ZH: left + "，输入未知，暂停计时", EN: left + ", standing still: its inputs are not known"})
+		}
 	}
-	return strings.Join(parts, "  ")
+	if !r.Clears.IsZero() {
+		add(s, "解除条件", "ends when", r.Clears)
+	}
+	r.tellAlert(s)
+}
+
+func (r *liveRule) tellAlert(s *configs.ExplainSection) {
+	if r.Alert == nil {
+		add(s, "告警", "alert", gateway.Text{ZH: "无", EN: "none"})
+		return
+	}
+	add(s, "告警", "alert", inWords(fmt.Sprintf("#%d", *r.Alert), r.ShownAs))
+	if sh := r.Shelf; sh != nil && sh.Until != nil {
+		by, until := sh.By, sh.Until.Format(time.DateTime)
+		if sh.Second != "" {
+			by += " + " + sh.Second
+		}
+		add(s, "搁置", "shelved", gateway.Text{
+			ZH: fmt.Sprintf("%s，至 %s：%s", by, until, sh.Reason), EN: fmt.Sprintf("by %s until %s: %s", by, until, sh.Reason),
+		})
+	}
+	if c := r.Cause; c != nil {
+		name := fmt.Sprintf("#%d  %s/%s  ", c.Alert, c.Facility, c.Rule)
+		add(s, "被其隐藏", "hidden by", gateway.Text{ZH: name + c.Title.In(gateway.Chinese), EN: name + c.Title.In(gateway.English)})
+	}
 }
 
 // askAll reads a whole list of the API, page by page, into items.
@@ -122,14 +212,12 @@ func askAll[T any](ctx context.Context, base, list string, query url.Values, ite
 	if query == nil {
 		query = make(url.Values)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	for {
 		var page struct {
 			Items []T     `json:"items"`
 			Next  *string `json:"next"`
 		}
-		if err := ask(ctx, strings.TrimSuffix(base, "/")+"/api/v1/"+list+"?"+query.Encode(), &page); err != nil {
+		if _, err := ask(ctx, base+"/api/v1/"+list+"?"+query.Encode(), &page); err != nil {
 			return fmt.Errorf("ask the running gateway: %w", err)
 		}
 		*items = append(*items, page.Items...)
@@ -140,22 +228,28 @@ func askAll[T any](ctx context.Context, base, list string, query url.Values, ite
 	}
 }
 
-func ask(ctx context.Context, address string, v any) error {
+// ask reads an answer into v, and returns the time at which it was given by the
+// clock of who gave it: ages must not be told by another.
+func ask(ctx context.Context, address string, v any) (date time.Time, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return date, err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return date, err
 	}
 	defer resp.Body.Close()
 	const most = 16 << 20
 	body := io.LimitReader(resp.Body, most)
-	if resp.StatusCode != http.StatusOK {
+	// /readyz says who it is also when it is not ready.
+	if resp.StatusCode != http.StatusOK && !strings.HasSuffix(address, "/readyz") {
 		var problem struct{ Title, Detail string }
 		_ = json.NewDecoder(body).Decode(&problem) // the status says enough without it
-		return fmt.Errorf("%s: %s %s", address, resp.Status, problem.Detail)
+		return date, fmt.Errorf("%s: %s %s", address, resp.Status, problem.Detail)
 	}
-	return json.NewDecoder(body).Decode(v)
+	if date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
+		date = time.Now()
+	}
+	return date, json.NewDecoder(body).Decode(v)
 }

@@ -25,6 +25,7 @@ func (s *server) alive(w http.ResponseWriter, _ *http.Request) {
 
 // readyJSON says whether the gateway does its duty, and what keeps it from that.
 type readyJSON struct {
+	Site     string   `json:"site"` // its id
 	Ready    bool     `json:"ready"`
 	Age      float64  `json:"age"` // of the newest snapshot, in seconds
 	Problems []string `json:"problems"`
@@ -36,7 +37,7 @@ type readyJSON struct {
 func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
 	snap := s.desk.Snapshot()
 	age := s.ageOf(snap)
-	j := readyJSON{Age: age.Seconds(), Problems: []string{}, Degraded: []string{}}
+	j := readyJSON{Site: snap.Site.ID, Age: age.Seconds(), Problems: []string{}, Degraded: []string{}}
 	if age >= freshFor {
 		j.Problems = append(j.Problems, "the newest snapshot is older than "+freshFor.String())
 	}
