@@ -45,7 +45,8 @@ type instanceState struct {
 }
 
 // stepState is one level of an instance. Of a hold or clear_after either the
-// deadline is known or, while it stands still, what is left of it.
+// deadline is known or, while it stands still, what is left of it; of one that a
+// restart cut short, and whose inputs are not known since, both.
 type stepState struct {
 	Phase    Phase           `json:"phase"`
 	Began    gateway.Instant `json:"began,omitzero"`
@@ -179,9 +180,9 @@ func (e *Engine) takeUpStep(in *instance, s *step, then stepState, stopped gatew
 	s.paused, s.left = true, time.Duration(then.LeftMS)*time.Millisecond
 	if !then.Paused {
 		s.left = max(then.Deadline.Sub(stopped), 0)
-		if e.now.Sub(stopped) <= bridgeAtMost {
-			s.bridge = then.Deadline
-		}
+	}
+	if e.now.Sub(stopped) <= bridgeAtMost {
+		s.bridge = then.Deadline
 	}
 	if s.phase == Pending {
 		s.left = min(s.left, s.hold) // whatever the clock of that time said
@@ -270,7 +271,7 @@ func (e *Engine) records(ref Ref) (all []Record) {
 		s := &steps[i]
 		now := stepState{Phase: s.phase, Began: s.began, Ended: s.ended, Active: s.active, Deadline: s.deadline, Judged: s.judged}
 		if s.paused {
-			now.Paused, now.LeftMS = true, s.left.Milliseconds()
+			now.Paused, now.LeftMS, now.Deadline = true, s.left.Milliseconds(), s.bridge
 		}
 		all = append(all, record(recordStep, stepVersion, s.severity.String(), now))
 	}

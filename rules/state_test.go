@@ -201,6 +201,40 @@ func TestARestartWithinATime(t *testing.T) {
 	}
 }
 
+// TestAGapMayBeCutInTwo: a gateway that starts and stops again before its first
+// sample has learned nothing.
+func TestAGapMayBeCutInTwo(t *testing.T) {
+	spec := rules.Spec{When: when("pressure.inlet < 0.5"), Hold: rules.Hold{Duration: 60 * time.Second}}
+	for first, want := range map[string][]string{
+		"in=0.3": {"30s pending since 3s", "63s active since 3s"},
+		"in=?":   {"31s pending since 3s", "90s active since 3s"}, // 59 s were left when it was seen last
+	} {
+		e, w, d := compile(t, spec), newWatcher(), make(disk)
+		w.take(e, feed(e, "in=0.3", 3))
+		d.save(e)
+		for _, gap := range [][2]gateway.Instant{{4000, 10_000}, {12_000, 20_000}} {
+			e = compile(t, spec)
+			e.Resume(d.former(w.open, gap[0]), gap[1])
+			d.save(e)
+		}
+		var got []string
+		for second := 30; second < 100; second++ {
+			word := "_"
+			if second == 30 {
+				word = first
+			} else if second == 31 {
+				word = "in=0.3"
+			}
+			for _, c := range feed(e, word, second) {
+				got = append(got, fmt.Sprintf("%ds %s since %ds", second, c.To, c.Since/1000))
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s first (-want +got):\n%s", first, diff)
+		}
+	}
+}
+
 // feed lets time pass until second and then takes the samples of one word of a
 // walk.
 func feed(e *rules.Engine, word string, second int) (changes []rules.Change) {

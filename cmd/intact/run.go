@@ -80,7 +80,7 @@ func load(path string, w io.Writer, env func(string) (string, bool)) (*configs.C
 
 // reload reads the site file of a gateway that runs.
 func reload(path string, log *slog.Logger) (*configs.Config, error) {
-	c, err := configs.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path), configs.Options{})
+	c, err := readSite(path, configs.Options{})
 	if err != nil {
 		return nil, err
 	}
