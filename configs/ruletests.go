@@ -36,7 +36,7 @@ func LoadRuleTests(fsys fs.FS, name string) (*RuleTests, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLoader(fsys, name, Options{})
+	l := newLoader(fsys, name, Options{}) // on no day: an override in a test is always in force
 	tests := l.ruleTests(src)
 	if problems := l.problems(); len(problems) > 0 {
 		return nil, &Errors{Problems: problems}
