@@ -299,7 +299,7 @@ func (e *Engine) Terms(ref Ref) string {
 			text += " until " + e.phrase(s.reset)
 		}
 		if s.hold > 0 {
-			text += " for " + s.hold.String()
+			text += " for " + inShort(s.hold)
 		}
 		parts = append(parts, text)
 	}
@@ -307,10 +307,10 @@ func (e *Engine) Terms(ref Ref) string {
 		parts = append(parts, "only while "+e.phrase(in.only))
 	}
 	if in.clearAfter > 0 {
-		parts = append(parts, "clear after "+in.clearAfter.String())
+		parts = append(parts, "clear after "+inShort(in.clearAfter))
 	}
 	if in.minActive > 0 {
-		parts = append(parts, "active for at least "+in.minActive.String())
+		parts = append(parts, "active for at least "+inShort(in.minActive))
 	}
 	if in.rule.Latch {
 		parts = append(parts, "until a person resets it")
@@ -319,6 +319,17 @@ func (e *Engine) Terms(ref Ref) string {
 		parts = append(parts, "bad data "+in.badData.String())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// inShort returns d without parts that are 0, such as "1m" for "1m0s".
+func inShort(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // phrase writes a condition the way people do, in brackets wherever one is part

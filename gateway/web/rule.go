@@ -102,7 +102,8 @@ func clears(s *rules.Stand) gateway.Text {
 		zh, en = append(zh, "且输入数据恢复"), append(en, "once its inputs are known again")
 	}
 	if s.Phase == rules.Active && s.ClearAfter > 0 {
-		zh, en = append(zh, "持续 "+s.ClearAfter.String()), append(en, "for "+s.ClearAfter.String())
+		zh = append(zh, "持续"+durationText(s.ClearAfter, words{gateway.Chinese}))
+		en = append(en, "for "+durationText(s.ClearAfter, words{gateway.English}))
 	}
 	if s.Phase == rules.Active && s.Latch {
 		zh, en = append(zh, "再由人工复位"), append(en, "and then a person resets it")
