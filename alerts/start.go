@@ -30,8 +30,12 @@ func Standings(open []Alert) (standing []rules.Standing) {
 // Withdraw closes the alerts whose rule instance no longer exists, after the
 // configuration has changed, or begins anew whenever the gateway starts.
 func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
+	anew := make(map[string]bool, len(b.instances)) // by key
+	for i := range b.instances {
+		anew[b.instances[i].Key] = b.instances[i].Rule.Restart == rules.Anew
+	}
 	for _, e := range inOrder(b.open) {
-		reason := b.withdrawal(&e.Alert)
+		reason := b.withdrawal(&e.Alert, anew)
 		if reason == "" {
 			continue
 		}
@@ -48,14 +52,15 @@ func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
-// withdrawal returns why a cannot go on, or "" if it can.
-func (b *Book) withdrawal(a *Alert) string {
-	switch i := b.instanceOf(a.Key); {
+// withdrawal returns why a cannot go on, or "" if it can; anew says of every
+// instance whether it begins anew.
+func (b *Book) withdrawal(a *Alert, anew map[string]bool) string {
+	switch begins, known := anew[a.Key]; {
 	case b.site.Facility(a.Facility) == nil:
 		return FacilityRemoved
-	case i < 0:
+	case !known:
 		return RuleRemoved
-	case b.instances[i].Rule.Restart == rules.Anew:
+	case begins:
 		return StartsAnew
 	default:
 		return ""

