@@ -46,7 +46,7 @@ func (x *explainer) limited(f gateway.FacilityID, pack int, name string) Explain
 
 // conditionText returns everything of a rule in which a param may be named.
 func conditionText(spec *rules.Spec) string {
-	var texts []string
+	texts := []string{spec.Value}
 	for _, c := range []*rules.Condition{spec.When, spec.Reset, spec.OnlyWhen} {
 		if c != nil {
 			texts = append(texts, c.String())

@@ -241,7 +241,7 @@ func (e *Engine) begin(dst []Change) []Change {
 // by d, is told for the first time: the times of day between were not.
 func (e *Engine) resumeCalendars(d time.Duration) {
 	for i := range e.derived.nodes {
-		if _, ok := e.derived.nodes[i].feature.(*calendar); ok && !e.now.IsZero() {
+		if _, ok := e.derived.nodes[i].feature.(*calendar); ok && e.begun {
 			e.ticks.remove(int32(i))
 			e.ticks.add(int32(i), e.now.Add(d))
 		}

@@ -42,6 +42,7 @@ type Engine struct {
 	timers timers // of steps, until the end of a hold or clear_after
 	ticks  timers // of nodes, until their value may be another by itself
 	now    gateway.Instant
+	begun  bool // the time is known, and what goes by the clock has been looked at
 }
 
 // band is where a value may lie without changing anything.
@@ -318,10 +319,10 @@ func (a *atom) split(over bool, b *band, top, bottom float64, want bool) Truth {
 // it: a hold or clear_after has ended, or what happened has passed out of the time
 // that a rule looks back. Everything happens in the order of its time.
 func (e *Engine) Advance(dst []Change, now gateway.Instant) []Change {
-	told, first := len(dst), e.now.IsZero()
+	told := len(dst)
 	now = max(e.now, now)
-	if first && !now.IsZero() {
-		e.now = now
+	if !e.begun && !now.IsZero() {
+		e.begun, e.now = true, now
 		dst = e.begin(dst)
 	}
 	for e.now <= now {

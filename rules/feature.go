@@ -18,6 +18,11 @@ type feature interface {
 	skip(d time.Duration)
 	// size returns the memory it takes, in bytes.
 	size() int
+	// record returns what it has seen, for a later run; false if that is nothing.
+	record() (Record, bool)
+	// resume continues a run that ended before now, and reports whether was is of
+	// this feature and makes sense. What its source is now is not known.
+	resume(was State, now gateway.Instant) bool
 }
 
 // reading is what a feature is at one moment.

@@ -205,8 +205,8 @@ func (h *history) rate(now gateway.Instant) (float64, bool) {
 }
 
 // TestFeaturesAgreeWithThePlainWay plays random series with gaps, bad samples,
-// values of one moment, samples that are late, set-backs and pauses, and asks for
-// the truth of comparisons at random times between the samples.
+// values of one moment, samples that are late, set-backs, pauses and restarts, and
+// asks for the truth of comparisons at random times between the samples.
 func TestFeaturesAgreeWithThePlainWay(t *testing.T) {
 	for _, function := range []string{"rate", "min", "max", "mean", "usage", "starts", "held"} {
 		t.Run(function, func(t *testing.T) {
@@ -272,6 +272,15 @@ func playFeature(t *testing.T, function string, seed uint64) (known, certain int
 			now += gateway.Instant(200 + rng.Int64N(max(1500, period.Milliseconds())))
 		}
 		s.Advance(nil, now)
+		if rng.IntN(30) == 0 { // another run goes on, which does not know what the source is
+			next := mustStage(t, s.site, rules.Spec{When: when(condition)})
+			next.Resume(rules.Former{States: s.Lookback(nil), Stopped: now}, now)
+			next.Advance(nil, now)
+			s = next
+			if len(h.samples) > 0 {
+				h.samples = append(h.samples, kept{at: now})
+			}
+		}
 		if rng.IntN(4) > 0 {
 			sample := kept{at: now, good: rng.IntN(15) > 0}
 			switch source {

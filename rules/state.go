@@ -16,10 +16,11 @@ import (
 // to say that it has lasted.
 const bridgeAtMost = time.Hour
 
-// State is where one instance stands, for a later run to go on from.
+// State is where one instance stands, or what rules look back at, for a later run
+// to go on from.
 type State struct {
-	Key     string   // of the instance
-	Terms   string   // what it was held against then, see Engine.Terms
+	Key     string   // of the instance, or of what rules look back at
+	Terms   string   // what an instance was held against then, see Engine.Terms
 	Records []Record // none once it is plainly normal
 }
 
@@ -103,7 +104,11 @@ func (e *Engine) Resume(f Former, now gateway.Instant) []Retuned {
 	}
 	var retuned []Retuned
 	known := make(map[string]bool, len(f.States))
+	e.resumeFeatures(f.States)
 	for _, s := range f.States {
+		if strings.HasPrefix(s.Key, featurePrefix) {
+			continue
+		}
 		ref, ok := e.byKey[s.Key]
 		if !ok {
 			e.keeping.gone = append(e.keeping.gone, s.Key)
@@ -376,7 +381,7 @@ func (e *Engine) opposite(op instr) (atom, bool) {
 }
 
 func (e *Engine) comparison(a atom) string {
-	p := e.site.Point(a.point)
+	p := e.point(a.point)
 	value := strconv.FormatFloat(a.value, 'f', -1, 64)
 	if a.op == opBit {
 		return fmt.Sprintf("%s.bit(%s)", p.Name, value)

@@ -379,3 +379,36 @@ func TestAStateThatNobodyWasToldOfIsNotBelieved(t *testing.T) {
 		t.Errorf("changes %v", changes)
 	}
 }
+
+// TestWhatIsLookedBackAtOutlivesARestart turns a pump on and off seven times, with
+// a restart in between, and demands that it was counted.
+func TestWhatIsLookedBackAtOutlivesARestart(t *testing.T) {
+	site, spec := watched(t, time.Second, 0), rules.Spec{When: when("starts(on, 1h) > 6")}
+	s := mustStage(t, site, spec)
+	turn := func(from, to int) (changed []string) {
+		for i := from; i < to; i++ {
+			changed = append(changed, s.tell(gateway.Instant(1_700_000_000_000+i*1000), fmt.Sprintf("p/on=%d", i%2))...)
+		}
+		return changed
+	}
+	if changed := turn(0, 9); changed != nil {
+		t.Errorf("after four starts: %q", changed)
+	}
+	if terms := s.Terms(0); terms != "warning: starts(on, 1 h) > 6" {
+		t.Errorf("terms %q", terms)
+	}
+	states := s.Lookback(s.Unsaved(nil))
+	s = mustStage(t, site, spec)
+	s.Resume(rules.Former{States: states, Stopped: 1_700_000_009_000}, 1_700_000_009_500)
+	if changed := turn(10, 17); len(changed) != 1 {
+		t.Errorf("after the seventh start: %q", changed)
+	}
+
+	// What no rule looks back at any more is not kept for ever.
+	other := mustStage(t, site, rules.Spec{When: when("x > 3 degC")})
+	other.Resume(rules.Former{States: states, Stopped: 1_700_000_020_000}, 1_700_000_020_000)
+	left := other.Unsaved(nil)
+	if len(left) != 1 || left[0].Key != states[len(states)-1].Key || left[0].Records != nil {
+		t.Errorf("left of a window without a rule: %+v", left)
+	}
+}

@@ -45,6 +45,7 @@ const (
 	// begins or ends a hundred times a day, so writes 37 MB a day, all but 1 MB of
 	// it heartbeats; one on which five rules flap all day 143 MB, with fifty 574 MB.
 	keepEvery      = 5 * time.Second
+	lookbackEvery  = 5 * time.Minute        // what rules look back at, about 2 kB for each window
 	sweepEvery     = time.Second            // stale points, self checks, a fresh snapshot
 	publishAtLeast = 100 * time.Millisecond // between two snapshots in a storm
 )
@@ -125,6 +126,8 @@ type Pipeline struct {
 	made     gateway.Instant // the last snapshot
 	seq      uint64          // of the last snapshot
 	lastBeat gateway.Instant // the last step that was written
+	// lastLookback is when it was last written what rules look back at.
+	lastLookback gateway.Instant
 }
 
 // New returns a Pipeline that owns parts. It starts nothing.
@@ -214,7 +217,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	close(p.stopped)
 	p.takeSamples()
-	p.lastBeat = 0 // all is written: the next run knows until when this one has watched
+	p.lastBeat, p.lastLookback = 0, 0 // all is written: the next run knows until when this one has watched
 	p.finishStep()
 	for _, r := range p.sources() {
 		r.close()
@@ -238,7 +241,7 @@ func (p *Pipeline) begin() {
 	p.applyEvents()
 	p.events = p.parts.Book.Retune(p.events[:0], p.o.Retuned, now)
 	p.applyEvents()
-	p.lastBeat = now
+	p.lastBeat, p.lastLookback = now, now
 	p.dirty, p.made = true, 0 // what is shown until then is not yet on disk
 	p.finishStep()
 }
@@ -278,7 +281,14 @@ func (p *Pipeline) takeSamples() {
 // keep adds to this step where the rules stand that stand otherwise than is
 // written: with every transition, so that an alert and its rule never disagree,
 // and of what people do not see, such as a hold that has begun, every few seconds.
-func (p *Pipeline) keep() { p.pending.Rules = p.parts.Engine.Unsaved(p.pending.Rules) }
+// What rules look back at changes with every sample and is written more seldom.
+func (p *Pipeline) keep(now gateway.Instant) {
+	p.pending.Rules = p.parts.Engine.Unsaved(p.pending.Rules)
+	if now.Sub(p.lastLookback) >= lookbackEvery {
+		p.pending.Rules = p.parts.Engine.Lookback(p.pending.Rules)
+		p.lastLookback = now
+	}
+}
 
 // finishStep lets time pass for everybody and hands what was decided to the
 // recorder, with a snapshot to be shown once it is written. Who gave a command
@@ -289,7 +299,7 @@ func (p *Pipeline) finishStep() {
 	s := step{answers: p.answers}
 	transition := len(p.pending.Entries) > 0 || len(p.pending.States) > 0 || len(p.answers) > 0
 	if transition || now.Sub(p.lastBeat) >= keepEvery {
-		p.keep()
+		p.keep(now)
 	}
 	if transition || len(p.pending.Rules) > 0 || now.Sub(p.lastBeat) >= heartbeatEvery {
 		p.pending.At = now
