@@ -16,6 +16,7 @@ import (
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
+	"github.com/intact-gateway/intact/alerts/roster"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
@@ -34,6 +35,9 @@ type Options struct {
 	AnyLoad bool
 	// Places keeps where everything is written, for Explain.
 	Places bool
+	// Now is the time from which on the roster is looked through; zero for that
+	// of the machine.
+	Now time.Time
 }
 
 // Config is everything a gateway is built from.
@@ -48,6 +52,7 @@ type Config struct {
 	Notify   notify.Config
 	Alerts   alerts.Options
 	Tickets  tickets.Options
+	Roster   *roster.Roster // nil for none
 	Influx   *influx.Config // nil for none
 	// Instances is how many rules are at work, counted once for each facility.
 	Instances int
@@ -89,6 +94,9 @@ func Load(fsys fs.FS, name string, o Options) (*Config, error) {
 	src, err := readAll(fsys, name)
 	if err != nil {
 		return nil, err
+	}
+	if o.Now.IsZero() {
+		o.Now = time.Now()
 	}
 	l := newLoader(fsys, name, o)
 	c := l.load(src)

@@ -507,7 +507,7 @@ func TestGoodFilesHaveBadTwins(t *testing.T) {
 }
 
 func TestSchemasAreThoseInTheFolder(t *testing.T) {
-	for _, kind := range []string{"site", "profile", "rules", "ruletest"} {
+	for _, kind := range []string{"site", "profile", "rules", "ruletest", "roster"} {
 		text, err := configs.Schema(kind)
 		if err != nil {
 			t.Fatal(err)

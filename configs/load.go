@@ -117,6 +117,7 @@ func (l *loader) load(src []byte) *Config {
 	// What is wrong with one facility must not keep mistakes elsewhere from
 	// being found, so the rules are tried on all that could be laid out.
 	c.Site = l.buildSite(&s)
+	c.Roster = l.readRoster(&s, c.Site.Location)
 	l.addPacks(&s.Rules)
 	engine := l.compile(c, &s.Rules)
 	l.checkFiles()

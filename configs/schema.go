@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/intact-gateway/intact/alerts/roster"
 	"github.com/intact-gateway/intact/configs/yaml"
 	"github.com/intact-gateway/intact/drivers"
 	"github.com/intact-gateway/intact/gateway"
@@ -12,7 +13,7 @@ import (
 )
 
 // Schema returns the JSON Schema of a kind of file for editors: "site",
-// "profile", "rules" or "ruletest". Those in the folder schema are made by it.
+// "profile", "rules", "ruletest" or "roster". Those in the folder schema are made by it.
 func Schema(kind string) ([]byte, error) {
 	var classes []string
 	for _, c := range gateway.Classes() {
@@ -26,6 +27,10 @@ func Schema(kind string) ([]byte, error) {
 		reflect.TypeFor[gateway.Language]():    {string(gateway.Chinese), string(gateway.English)},
 		reflect.TypeFor[drivers.Protocol]():    {string(drivers.Modbus), string(drivers.MQTT)},
 	}
+	for _, t := range roster.Trades() {
+		words[reflect.TypeFor[roster.Trade]()] = append(words[reflect.TypeFor[roster.Trade]()], string(t))
+	}
+	words[reflect.TypeFor[roster.Day]()] = roster.Days()
 	everything := append(slices.Clone(classes), string(gateway.Line), string(gateway.Gateway))
 	switch kind {
 	case "site":
@@ -38,7 +43,9 @@ func Schema(kind string) ([]byte, error) {
 	case "ruletest":
 		words[reflect.TypeFor[gateway.Class]()] = everything
 		return yaml.Schema("Intact rule tests", ruleTestFile{}, words)
+	case "roster":
+		return yaml.Schema("Intact duty roster", roster.Config{}, words)
 	default:
-		return nil, fmt.Errorf("unknown kind of file %q: want site, profile, rules or ruletest", kind)
+		return nil, fmt.Errorf("unknown kind of file %q: want site, profile, rules, ruletest or roster", kind)
 	}
 }

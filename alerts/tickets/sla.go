@@ -12,6 +12,8 @@ import (
 // Options are the tickets block of the site file.
 type Options struct {
 	SLA []SLA `yaml:"sla,keyed"`
+	// Roster is the file that says who is on duty, relative to the site file.
+	Roster string `yaml:"roster"`
 }
 
 // SLA is how long each clock of a priority runs, by the wall clock, day and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,9 @@ func checkCommand() *cobra.Command {
 				config, watched(c.Site), c.Site.Len(), c.Instances, c.Unread)
 			if c.Features > 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "rules look back over time at %d things, which takes %.1f KiB\n", c.Features, float64(c.FeatureBytes)/1024)
+			}
+			if c.Roster != nil {
+				printDuty(cmd.OutOrStdout(), c, time.Now())
 			}
 			return nil
 		},
