@@ -78,6 +78,7 @@ type Alert struct {
 	Shelf   Shelf   `json:"shelf,omitzero"`
 	Chatter Chatter `json:"chatter,omitzero"`
 	Told    bool    `json:"told"` // people were told that it is active
+	Call    Call    `json:"call,omitzero"`
 
 	Visibility Visibility      `json:"visibility"`
 	Cause      ID              `json:"cause,omitempty"`    // the alert it is a consequence of, while suppressed; 0 while that is not yet known
@@ -231,10 +232,11 @@ const (
 	Again      // it chatters, and has come once more
 	Calmed     // it chatters no more: it has returned for good, or stays
 	Retuned    // its rule was changed: from now on it is held against other limits
+	Escalated  // nobody has taken it in hand: the next ones on its ladder are told
 )
 
 var kindNames = [...]string{"", "raised", "level", "returned", "acknowledged", "hidden", "revealed", "stale", "fresh", "superseded", "withdrawn", "reset",
-	"shelved", "unshelved", "postponed", "realarmed", "again", "calmed", "retuned"}
+	"shelved", "unshelved", "postponed", "realarmed", "again", "calmed", "retuned", "escalated"}
 
 // String returns the kind as the journal and notices write it.
 func (k EventKind) String() string {
@@ -257,6 +259,7 @@ type Event struct {
 	By    string // the person, or "" for the gateway itself
 	Quiet bool   // it is recorded, and nobody outside is told
 	Alert Alert
+	To    []string // of Escalated: the receivers that are told
 	// Reason is why it was withdrawn.
 	Reason string
 	// Was and Now are the terms of its rule before and after it was retuned, as
@@ -269,10 +272,11 @@ type Event struct {
 func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		alertDocument
-		Reason string `json:"reason,omitempty"`
-		Was    string `json:"was,omitempty"`
-		Now    string `json:"now,omitempty"`
-	}{e.Alert.document(), e.Reason, e.Was, e.Now})
+		To     []string `json:"to,omitempty"`
+		Reason string   `json:"reason,omitempty"`
+		Was    string   `json:"was,omitempty"`
+		Now    string   `json:"now,omitempty"`
+	}{e.Alert.document(), e.To, e.Reason, e.Was, e.Now})
 }
 
 // Announces reports whether the alert begins to stand for itself, told or not:

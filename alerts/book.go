@@ -71,6 +71,10 @@ type Book struct {
 	peaks     [][]*entry      // of them, those whose value can be better or worse, by PointRef
 	pending   map[string]bool // keys of comm_loss instances whose hold runs
 	load      load
+	ladders   Ladders           // nil for none
+	climbing  map[string]*entry // of open, those that a rung of a ladder waits for, and some that it does no more
+	nextRung  gateway.Instant   // no rung is due before; zero if none is
+	start     gateway.Instant   // of the gateway; zero without ladders
 	last      ID
 	begun     bool // time has passed since the start
 }
@@ -116,7 +120,7 @@ func (b *Book) release(e *entry, now gateway.Instant) {
 func NewBook(site *gateway.Site, instances []rules.Instance, open []Alert, last ID, o Options) *Book {
 	b := &Book{
 		site: site, o: o, instances: instances, open: make(map[string]*entry), held: make(map[string]*entry),
-		timed: make(map[string]*entry), comings: make(map[string]comings), peaks: make([][]*entry, site.Len()), pending: make(map[string]bool), last: last,
+		timed: make(map[string]*entry), comings: make(map[string]comings), peaks: make([][]*entry, site.Len()), pending: make(map[string]bool), climbing: make(map[string]*entry), last: last,
 	}
 	for _, a := range open {
 		a.Children = 0 // counted below: no event tells of each child that comes and goes
@@ -174,9 +178,13 @@ func (b *Book) Apply(dst []Event, c rules.Change) []Event {
 		}
 		return b.raise(dst, in, c, shelf)
 	}
-	worst := e.Worst
+	worst, acked := e.Worst, e.Acked
 	next, kind := e.Next(c)
 	e.Alert = next
+	if e.Told && !e.Shelved() && (e.Worst > worst || acked && !e.Acked) {
+		b.call(e, c.At)
+	}
+	b.await(e)
 	if e.Worst > worst { // what is worse than ever is news, whatever comes and goes
 		e.Chatter = Chatter{}
 	}
@@ -202,8 +210,13 @@ func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gatewa
 	case e.Chattering() && (kind == LevelChanged || kind == Again):
 		quiet = true
 	case kind.Calls():
-		quiet = e.Visibility != Shown || e.Phase == rules.Normal
-		e.Told = e.Told || !quiet
+		if quiet = e.Visibility != Shown || e.Phase == rules.Normal; !quiet {
+			e.Told = true
+			b.call(e, now)
+		}
+	}
+	if kind.Calls() {
+		b.await(e)
 	}
 	if kind.Calls() && !quiet {
 		b.load.tell(e.Severity, now)
@@ -374,6 +387,7 @@ func (b *Book) forget(e *entry) {
 	delete(b.open, e.Key)
 	delete(b.held, e.Key)
 	delete(b.timed, e.Key)
+	delete(b.climbing, e.Key)
 	b.unfollow(e)
 }
 
@@ -407,14 +421,16 @@ func (b *Book) Reset(dst []Event, id ID, by string, to rules.Phase, now gateway.
 	return b.note(dst, e, Reset, by, now)
 }
 
-// Advance shows the alerts that were held back for long enough, and ends shelves
-// and acknowledgements whose time is over.
+// Advance shows the alerts that were held back for long enough, ends shelves and
+// acknowledgements whose time is over, and tells the next ones of what nobody takes
+// in hand.
 func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	b.load.pass(now)
 	if at, ok := b.Next(); !ok || at > now {
 		return dst
 	}
 	dst = b.endTimes(dst, now)
+	dst = b.climb(dst, now)
 	for _, e := range inOrder(b.held) {
 		switch {
 		case e.due.IsZero():
@@ -435,8 +451,9 @@ func (b *Book) Advance(dst []Event, now gateway.Instant) []Event {
 	return dst
 }
 
-// Skip puts off by d, until now, what is held back, and the end of shelves and
-// acknowledgements: the clock was set forward, and no time has passed.
+// Skip puts off by d, until now, what is held back, the end of shelves and
+// acknowledgements, and the rungs of ladders: the clock was set forward, and no time
+// has passed.
 func (b *Book) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
 	for _, e := range b.held {
 		if !e.since.IsZero() {
@@ -444,11 +461,12 @@ func (b *Book) Skip(dst []Event, now gateway.Instant, d time.Duration) []Event {
 		}
 	}
 	b.load.skip(now, d)
-	return b.postponeTimes(dst, now, d)
+	return b.postponeCalls(b.postponeTimes(dst, now, d), now, d)
 }
 
-// Next returns when the next alert that is held back falls due, or the next
-// shelf or acknowledgement runs out. After a start they are looked at at once.
+// Next returns when the next alert that is held back or the next rung of a ladder
+// falls due, or the next shelf or acknowledgement runs out. After a start they are
+// looked at at once.
 func (b *Book) Next() (at gateway.Instant, ok bool) {
 	if !b.begun && len(b.timed) > 0 {
 		return 0, true
@@ -462,6 +480,9 @@ func (b *Book) Next() (at gateway.Instant, ok bool) {
 		if end := e.runsOut(); !ok || end < at {
 			at, ok = end, true
 		}
+	}
+	if !b.nextRung.IsZero() && (!ok || b.nextRung < at) {
+		at, ok = b.nextRung, true
 	}
 	return at, ok
 }

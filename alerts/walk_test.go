@@ -31,6 +31,7 @@ func newWalker(t *testing.T, seed uint64) *walker {
 	w := &walker{desk: newDesk(t), rng: rand.New(rand.NewPCG(seed, 0)), second: 1,
 		phase: make(map[rules.Ref]rules.Phase), record: make(map[alerts.ID]alerts.Alert), heard: make(map[alerts.ID]bool)}
 	w.restart(forAnHour)
+	w.book.Escalate(fiveTenThirty, 0)
 	return w
 }
 
@@ -60,6 +61,10 @@ func (w *walker) take(events []alerts.Event) {
 				w.t.Fatalf("people are told that alert %d has ended, of which they never heard (%s)", a.ID, e.Kind)
 			}
 			delete(w.heard, a.ID)
+		case alerts.Escalated:
+			if a.Phase != rules.Active || a.Acked || a.Shelved() || !w.heard[a.ID] {
+				w.t.Fatalf("a ladder tells of alert %d, which is %+v", a.ID, a)
+			}
 		}
 	}
 }
@@ -140,6 +145,7 @@ func (w *walker) powerCut() {
 		last = max(last, id)
 	}
 	w.book = alerts.NewBook(w.site, w.rules, left, last, forAnHour)
+	w.book.Escalate(fiveTenThirty, gateway.Instant(w.second*1000))
 }
 
 // check holds the book against the model.

@@ -29,14 +29,12 @@ import (
 type Options struct {
 	// Env gives the values of ${NAME}; nil for the environment of the process.
 	Env func(name string) (value string, ok bool)
-	// Now is the time at which overrides are in force or over; zero for the clock.
-	Now time.Time
 	// AnyLoad takes lines that cannot keep up, too.
 	AnyLoad bool
 	// Places keeps where everything is written, for Explain.
 	Places bool
-	// Now is the time from which on the roster is looked through; zero for that
-	// of the machine.
+	// Now is the time at which overrides are in force or over, and from which on
+	// the roster is looked through; zero for that of the machine.
 	Now time.Time
 }
 
@@ -94,9 +92,6 @@ func Load(fsys fs.FS, name string, o Options) (*Config, error) {
 	src, err := readAll(fsys, name)
 	if err != nil {
 		return nil, err
-	}
-	if o.Now.IsZero() {
-		o.Now = time.Now()
 	}
 	l := newLoader(fsys, name, o)
 	c := l.load(src)

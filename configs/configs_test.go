@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,12 +81,14 @@ facilities:
 `
 
 // load loads the files, of which the one called site.yaml is the site.
-func load(files map[string]string) (*configs.Config, error) {
+func load(files map[string]string) (*configs.Config, error) { return loadAt(time.Time{}, files) }
+
+func loadAt(now time.Time, files map[string]string) (*configs.Config, error) {
 	fsys := fstest.MapFS{}
 	for name, text := range files {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	return configs.Load(fsys, "site.yaml", configs.Options{Env: noEnv})
+	return configs.Load(fsys, "site.yaml", configs.Options{Env: noEnv, Now: now})
 }
 
 func TestASmallSiteIsLaidOut(t *testing.T) {

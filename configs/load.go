@@ -90,6 +90,7 @@ func (l *loader) load(src []byte) *Config {
 	l.site.Decode(&s)
 	s.Site.Validate(l.at("site"))
 	s.HTTP.Validate(l.at("http"))
+	s.Notify.Roster = l.readRoster(&s)
 	s.Notify.Validate(l.at("notify"))
 	s.Alerts.Validate(l.at("alerts"))
 	s.Tickets.Validate(l.at("tickets"))
@@ -108,7 +109,7 @@ func (l *loader) load(src []byte) *Config {
 	l.checkTogether(&s, parts)
 	c := &Config{
 		HTTP: s.HTTP, Devices: l.devices, Profiles: l.known(),
-		Alerts: s.Alerts, Notify: s.Notify, Tickets: s.Tickets, Influx: s.Influx, rules: s.Rules,
+		Alerts: s.Alerts, Notify: s.Notify, Tickets: s.Tickets, Roster: s.Notify.Roster, Influx: s.Influx, rules: s.Rules,
 	}
 	c.HTTP.Listen = cmp.Or(c.HTTP.Listen, "127.0.0.1:8080")
 	for _, p := range parts {
@@ -117,7 +118,6 @@ func (l *loader) load(src []byte) *Config {
 	// What is wrong with one facility must not keep mistakes elsewhere from
 	// being found, so the rules are tried on all that could be laid out.
 	c.Site = l.buildSite(&s)
-	c.Roster = l.readRoster(&s, c.Site.Location)
 	l.addPacks(&s.Rules)
 	engine := l.compile(c, &s.Rules)
 	l.checkFiles()

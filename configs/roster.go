@@ -6,6 +6,7 @@ import (
 
 	"github.com/intact-gateway/intact/alerts/roster"
 	"github.com/intact-gateway/intact/configs/yaml"
+	"github.com/intact-gateway/intact/gateway"
 )
 
 // rosterDays is how far ahead a roster is looked through: so long that somebody
@@ -14,7 +15,9 @@ const rosterDays = 60
 
 // readRoster reads the file that says who is on duty, if the site has one. Gaps
 // are warnings: a gateway must start on the day on which one begins, too.
-func (l *loader) readRoster(s *Site, loc *time.Location) *roster.Roster {
+//
+// A file with mistakes stands for nobody; then what refers to it is not looked at.
+func (l *loader) readRoster(s *Site) *roster.Roster {
 	if s.Tickets.Roster == "" {
 		return nil
 	}
@@ -26,7 +29,9 @@ func (l *loader) readRoster(s *Site, loc *time.Location) *roster.Roster {
 			c.Validate(doc.Report)
 		}
 	}
-	if doc == nil || len(doc.Problems()) > 0 {
+	loc, err := s.Site.location()
+	if doc == nil || len(doc.Problems()) > 0 || err != nil {
+		s.Notify.Ladder = nil
 		return nil
 	}
 	r := roster.New(c, loc)
@@ -37,9 +42,7 @@ func (l *loader) readRoster(s *Site, loc *time.Location) *roster.Roster {
 // lintRoster warns of times at which nobody is on duty or somebody twice.
 func (l *loader) lintRoster(doc *yaml.Document, r *roster.Roster, loc *time.Location) {
 	today := roster.DateOf(l.now.In(loc))
-	clock := func(i interface {
-		In(*time.Location) time.Time
-	}) string { return i.In(loc).Format("2006-01-02 15:04") }
+	clock := func(i gateway.Instant) string { return i.In(loc).Format("2006-01-02 15:04") }
 	if gaps := r.Gaps(today, rosterDays); len(gaps) > 0 {
 		first, whom := gaps[0], "nobody"
 		if first.Trade != "" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/intact-gateway/intact/alerts/roster"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
 )
@@ -13,6 +14,10 @@ import (
 type Config struct {
 	Receivers []Receiver `yaml:"receivers"`
 	Routes    []Route    `yaml:"routes"`
+	People    People     `yaml:"people"` // how people of the roster are told
+	Ladder    []Ladder   `yaml:"ladder"` // the first one that an alert matches is its
+	// Roster says who the people are; nil for none. It is a file of its own.
+	Roster *roster.Roster `yaml:"-"`
 }
 
 // Receiver is somebody or something that is told.
@@ -42,6 +47,9 @@ const (
 	// An alert whose rule or facility was taken out of the configuration has
 	// neither returned nor does anybody watch it any more.
 	eventWithdrawn = "withdrawn"
+	// Nobody has taken it in hand: whoever is next on its ladder is told. It is no
+	// matter of routes.
+	eventEscalated = "escalated"
 )
 
 var (
@@ -65,9 +73,12 @@ func (c *Config) Validate(report gateway.Report) {
 		}
 		r.validateChannels(at)
 	}
+	c.People.validate(report.At("people"))
 	for i, r := range c.Routes {
 		r.validate(report.At(fmt.Sprintf("routes[%d]", i)), ids)
 	}
+	c.validatePeople(report, ids)
+	c.validateLadders(report, ids)
 }
 
 func (r *Route) validate(report gateway.Report, receivers []string) {

@@ -93,10 +93,15 @@ func byAlert(notices []Notice) (latest []Message, at string, err error) {
 	return latest, at, nil
 }
 
+// calls reports whether an event asks somebody to act.
+func calls(event string) bool {
+	return event == eventRaised || event == eventLevel || event == eventEscalated
+}
+
 // rank orders messages by how much somebody is needed: by severity, and 0 for
 // what is over or seen to.
 func rank(m Message) int {
-	if m.Event != eventRaised && m.Event != eventLevel {
+	if !calls(m.Event) {
 		return 0
 	}
 	return 1 + int(m.Alert.Severity)
@@ -132,7 +137,7 @@ func digestKey(notices []Notice) string {
 
 // isUrgent reports whether n must not wait for others: somebody is needed now.
 func isUrgent(n Notice) (urgent, lifeSafety bool) {
-	if n.Event != eventRaised && n.Event != eventLevel {
+	if !calls(n.Event) {
 		return false, false
 	}
 	var m struct {

@@ -32,7 +32,7 @@ type Email struct {
 	TLS          string        `yaml:"tls"`             // starttls, implicit or none; default implicit on port 465, else starttls
 	CA           string        `yaml:"ca,file"`         // who signed the server's certificate, if the system does not know
 	From         string        `yaml:"from,required"`
-	To           []string      `yaml:"to,required"`
+	To           []string      `yaml:"to"` // of people of the roster their mail addresses
 	Username     string        `yaml:"username"`
 	Password     string        `yaml:"password,secret"`
 	PasswordFile string        `yaml:"password_file,file"`

@@ -13,9 +13,10 @@ import (
 // site; what is not known or does not apply is null.
 type Message struct {
 	Site   string         `json:"site"`
-	Event  string         `json:"event"` // raised, level, returned, acknowledged or withdrawn
+	Event  string         `json:"event"` // raised, level, returned, acknowledged, withdrawn or escalated
 	At     string         `json:"at"`
-	By     string         `json:"by,omitempty"` // of acknowledged: who
+	By     string         `json:"by,omitempty"`   // of acknowledged: who
+	Rung   int            `json:"rung,omitempty"` // of escalated: which of the ladder, from 1
 	Alert  MessageAlert   `json:"alert"`
 	Ticket *MessageTicket `json:"ticket"`
 	Text   gateway.Text   `json:"text"` // the whole message in one sentence for people
@@ -75,6 +76,9 @@ func newMessage(site *gateway.Site, event string, ev alerts.Event, f *gateway.Fa
 			Trip: finite(a.Trip), Peak: finite(a.Peak),
 			Started: stamp(site, a.Started), Cleared: stamp(site, a.Cleared), Hidden: a.Children, Times: a.Chatter.Times,
 		},
+	}
+	if event == eventEscalated {
+		m.Rung = a.Call.Rungs
 	}
 	if ticket != nil {
 		d := ticket.Deadlines

@@ -22,7 +22,7 @@ type Notice struct {
 	Key      string // the same event to the same receiver has the same key: sending twice is harmless
 	Receiver string
 	Alert    alerts.ID
-	Event    string // raised, level, returned, acknowledged or withdrawn
+	Event    string // raised, level, returned, acknowledged, withdrawn or escalated
 	Body     []byte // a Message as JSON
 	Made     gateway.Instant
 	Attempts int

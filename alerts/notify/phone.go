@@ -25,7 +25,7 @@ type Phone struct {
 	Type      string            `yaml:"type"` // of the body: json (default) or form
 	Template  string            `yaml:"template,required"`
 	Headers   map[string]string `yaml:"headers"`
-	To        []string          `yaml:"to,required"`  // numbers
+	To        []string          `yaml:"to"`           // numbers; of people of the roster their mobiles
 	Token     string            `yaml:"token,secret"` // what {token} stands for
 	TokenFile string            `yaml:"token_file,file"`
 	Expect    Expect            `yaml:"expect"`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -15,6 +16,7 @@ import (
 type Router struct {
 	site   *gateway.Site
 	routes []route
+	known  []string // every receiver there is
 }
 
 // route is a Route with what it does not say filled in.
@@ -29,6 +31,9 @@ type route struct {
 // NewRouter returns the Router of a block that Validate found in order.
 func NewRouter(c Config, site *gateway.Site) *Router {
 	r := &Router{site: site}
+	for _, to := range c.Everybody() {
+		r.known = append(r.known, to.ID)
+	}
 	if len(c.Routes) == 0 {
 		for _, to := range c.Receivers {
 			r.routes = append(r.routes, route{to: to.ID, events: eventNames})
@@ -49,7 +54,9 @@ func NewRouter(c Config, site *gateway.Site) *Router {
 
 // Route appends to dst a notice for each receiver that is to hear of ev. ticket
 // is the open ticket of the alert, or nil. Nobody hears of an alert that is
-// hidden behind its cause, nor of what is Quiet.
+// hidden behind its cause, nor of what is Quiet. Who was told by a ladder hears,
+// whatever the routes say, that somebody has taken the alert in hand and how it
+// ends.
 func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []Notice {
 	event := eventName(ev)
 	if event == "" || ev.Quiet || ev.Alert.Visibility != alerts.Shown {
@@ -60,23 +67,50 @@ func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []
 		f = &gateway.Facility{ID: ev.Alert.Facility}
 	}
 	var body []byte
-	var told []string
-	for _, rt := range r.routes {
-		if !rt.matches(event, ev.Alert, f) || slices.Contains(told, rt.to) {
-			continue
-		}
-		told = append(told, rt.to)
+	for _, to := range r.receivers(event, ev, f) {
 		if body == nil {
 			body = r.body(event, ev, f, ticket)
 		}
 		dst = append(dst, Notice{
-			// The severity is part of the key because it can change more than
-			// once within a millisecond.
-			Key:      fmt.Sprintf("%s/%d/%s/%s/%d/%s", r.site.ID, ev.Alert.ID, event, ev.Alert.Severity, int64(ev.At), rt.to),
-			Receiver: rt.to, Alert: ev.Alert.ID, Event: event, Body: body, Made: ev.At,
+			Key:      fmt.Sprintf("%s/%d/%s/%s/%s", r.site.ID, ev.Alert.ID, event, occasion(ev), to),
+			Receiver: to, Alert: ev.Alert.ID, Event: event, Body: body, Made: ev.At,
 		})
 	}
 	return dst
+}
+
+// occasion tells the events of one alert that have the same name apart. The
+// severity is part of it because it can change more than once within a
+// millisecond; a rung of a ladder is told once in each call, whenever that is.
+func occasion(ev alerts.Event) string {
+	if ev.Kind == alerts.Escalated {
+		return fmt.Sprintf("%d.%d", ev.Alert.Call.Count, ev.Alert.Call.Rungs)
+	}
+	return fmt.Sprintf("%s/%d", ev.Alert.Severity, int64(ev.At))
+}
+
+// receivers returns who hears of an event, each once.
+func (r *Router) receivers(event string, ev alerts.Event, f *gateway.Facility) (told []string) {
+	tell := func(to string) {
+		if !slices.Contains(told, to) {
+			told = append(told, to)
+		}
+	}
+	for _, rt := range r.routes {
+		if event != eventEscalated && rt.matches(event, ev.Alert, f) {
+			tell(rt.to)
+		}
+	}
+	heard := ev.To
+	if event == eventAcked || event == eventReturned || event == eventWithdrawn {
+		heard = strings.Fields(ev.Alert.Call.Heard)
+	}
+	for _, to := range heard {
+		if slices.Contains(r.known, to) { // somebody who was taken out of the roster has no sender
+			tell(to)
+		}
+	}
+	return told
 }
 
 // eventName returns what receivers call the event; "" for those nobody outside
@@ -91,6 +125,8 @@ func eventName(ev alerts.Event) string {
 		return eventReturned
 	case ev.Kind == alerts.Acknowledged:
 		return eventAcked
+	case ev.Kind == alerts.Escalated:
+		return eventEscalated
 	case ev.Kind == alerts.Withdrawn && ev.Alert.Cleared == ev.At:
 		return eventWithdrawn // one that had returned before has been told of
 	default:

@@ -35,6 +35,8 @@ type phrases struct {
 	normal, now, lasted, check string
 	came, peak                 string
 	acked, withdrawn           string
+	escalated                  string // before the tag
+	unanswered, passed         string
 	arrive, respond, ticket    string
 	building, gap, comma, stop string
 	colon, day                 string
@@ -53,6 +55,7 @@ var chinese = phrases{
 	normal:  "已恢复正常", now: "现%s", lasted: "持续故障%s", came: "共发生%s次", peak: "最差%s", check: "待现场确认后关闭",
 	acked: "%s已确认", withdrawn: "规则或设施已从配置中移除，不再监视，请现场确认",
 	arrive: "请%s前到场", respond: "请%s前响应", ticket: "工单 %s",
+	escalated: "【升级】", unanswered: "已%s无人确认", passed: "网关停止期间另有%s级到时未通知",
 	building: "%s号楼", gap: "", comma: "，", stop: "。", colon: "：", day: "01月02日 15:04",
 	units: [4]string{"天", "小时", "分", "秒"}, wholeMinutes: "分钟",
 }
@@ -68,6 +71,7 @@ var english = phrases{
 	normal:  "back to normal", now: "now %s", lasted: "the fault lasted %s", came: "it came %s times", peak: "at worst %s", check: "to be confirmed on site",
 	acked: "acknowledged by %s", withdrawn: "its rule or facility was taken out of the configuration, it is no longer watched, check on site",
 	arrive: "Be on site by %s", respond: "Answer by %s", ticket: "Ticket %s",
+	escalated: "[Escalated] ", unanswered: "nobody has acknowledged it for %s", passed: "%s more steps fell due while the gateway was down",
 	building: "Building %s", gap: " ", comma: ", ", stop: ". ", colon: ": ", day: "2 Jan 15:04",
 	units: [4]string{" d", " h", " min", " s"}, wholeMinutes: " min",
 }
@@ -139,8 +143,14 @@ func (s sentence) below(p *phrases) string {
 func (s sentence) trouble(p *phrases) []string {
 	a := s.ev.Alert
 	var facts []string
-	if s.event == eventLevel {
+	switch s.event {
+	case eventLevel:
 		facts = []string{p.level}
+	case eventEscalated:
+		facts = []string{fill(p.unanswered, p.duration(s.ev.At.Sub(a.Call.Since)))}
+		if a.Call.Passed > 0 {
+			facts = append(facts, fill(p.passed, strconv.Itoa(a.Call.Passed)))
+		}
 	}
 	facts = append(facts, s.value(p)+s.limit(p), fill(p.lasting, p.duration(s.ev.At.Sub(a.Started))))
 	if a.Stale {
@@ -159,10 +169,14 @@ func (s sentence) tag(p *phrases) string {
 	if t, ok := p.events[s.event]; ok {
 		return t
 	}
-	if s.ev.Alert.Rule == alerts.CommLoss {
-		return p.silent
+	var first string
+	if s.event == eventEscalated {
+		first = p.escalated
 	}
-	return p.tags[min(int(s.ev.Alert.Severity), len(p.tags)-1)]
+	if s.ev.Alert.Rule == alerts.CommLoss {
+		return first + p.silent
+	}
+	return first + p.tags[min(int(s.ev.Alert.Severity), len(p.tags)-1)]
 }
 
 // where leaves out a building that the name says already.

@@ -75,11 +75,7 @@ type checker struct {
 func (k *checker) trades(report gateway.Report, list []Trade) {
 	for i, t := range list {
 		if !t.Valid() {
-			var known []string
-			for _, t := range Trades() {
-				known = append(known, string(t))
-			}
-			report(fmt.Sprintf("[%d]", i), fmt.Sprintf("unknown trade %q", t), "one of "+strings.Join(known, ", "))
+			report(fmt.Sprintf("[%d]", i), fmt.Sprintf("unknown trade %q", t), "one of "+strings.Join(tradeNames(), ", "))
 		}
 	}
 }

@@ -69,6 +69,13 @@ func (t Trade) Name() gateway.Text { return trades[t] }
 // Trades returns every trade in alphabetical order.
 func Trades() []Trade { return slices.Sorted(maps.Keys(trades)) }
 
+func tradeNames() (names []string) {
+	for _, t := range Trades() {
+		names = append(names, string(t))
+	}
+	return names
+}
+
 // knows reports whether the person can be called for a trade; anybody can for "".
 func (p *Person) knows(t Trade) bool {
 	return t == "" || slices.Contains(p.Trades, t) || slices.Contains(p.Trades, General)
@@ -133,6 +140,9 @@ func (r *Roster) People() []Person {
 	}
 	return r.c.People
 }
+
+// HasShifts reports whether anybody is ever on duty.
+func (r *Roster) HasShifts() bool { return r != nil && len(r.c.Shifts) > 0 }
 
 // Person returns the person with an id.
 func (r *Roster) Person(id string) (Person, bool) {

@@ -45,7 +45,7 @@ func notifyTestCommand() *cobra.Command {
 			} else if err != nil {
 				return err
 			}
-			receivers, err := receiversCalled(c.Notify.Receivers, args)
+			receivers, err := receiversCalled(c.Notify.Everybody(), args)
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func (p *parts) openInflux() error {
 
 // openReceivers makes the way to everybody who is told of alerts.
 func (p *parts) openReceivers() error {
-	for _, r := range p.config.Notify.Receivers {
+	for _, r := range p.config.Notify.Everybody() {
 		to, err := notify.OpenReceiver(r, notify.Options{Site: p.config.Site})
 		if err != nil {
 			return err
@@ -111,11 +111,15 @@ func (p *parts) restore(db *store.DB, reloaded bool) error {
 	}
 	open := state.Alerts
 	retuned := p.engine.Resume(rules.Former{States: state.Rules, Open: alerts.Standings(open), Stopped: state.Heartbeat}, now)
+	book := alerts.NewBook(c.Site, p.engine.Instances(), open, state.LastAlert, c.Alerts)
+	if ladders := notify.NewLadders(c.Notify, c.Site); ladders != nil {
+		book.Escalate(ladders, now)
+	}
 	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
 	p.pipeline = pipeline.New(pipeline.Parts{
 		Site:   c.Site,
 		Engine: p.engine,
-		Book:   alerts.NewBook(c.Site, p.engine.Instances(), open, state.LastAlert, c.Alerts),
+		Book:   book,
 		Desk:   tickets.NewDesk(c.Site, state.Tickets, state.LastTicket, state.Numbers, c.Tickets),
 		Meter:  meter,
 		Router: notify.NewRouter(c.Notify, c.Site),
@@ -130,7 +134,7 @@ func (p *parts) restore(db *store.DB, reloaded bool) error {
 		Notices:  p.wakeSenders,
 		Health:   p.health,
 	})
-	for i, r := range c.Notify.Receivers {
+	for i, r := range c.Notify.Everybody() {
 		p.senders = append(p.senders, notify.NewSender(r.ID, p.receivers[i], p.pipeline.Outbox(), p.log.With("component", "notify")))
 	}
 	return nil

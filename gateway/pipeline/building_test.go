@@ -145,7 +145,14 @@ func start(t *testing.T, site *gateway.Site, former *building) *building {
 	return startWith(t, site, packs(), former)
 }
 
+// startWith is start with rules of its own.
 func startWith(t *testing.T, site *gateway.Site, packs []rules.Pack, former *building) *building {
+	t.Helper()
+	return startTelling(t, site, packs, former, notify.Config{Receivers: []notify.Receiver{{ID: "desk"}}})
+}
+
+// startTelling is start with rules and a notify block of its own.
+func startTelling(t *testing.T, site *gateway.Site, packs []rules.Pack, former *building, told notify.Config) *building {
 	t.Helper()
 	engine := rules.Compile(site, packs, rules.Settings{}, func(path, problem, _ string) { t.Fatalf("%s: %s", path, problem) })
 	now := gateway.InstantOf(time.Now())
@@ -155,11 +162,15 @@ func startWith(t *testing.T, site *gateway.Site, packs []rules.Pack, former *bui
 	}
 	retuned := engine.Resume(rules.Former{States: left.Rules, Open: alerts.Standings(left.Alerts), Stopped: left.Heartbeat}, now)
 	meter, began := intact.NewMeter(site, left.Past, left.Alerts, left.Heartbeat, now)
+	book := alerts.NewBook(site, engine.Instances(), left.Alerts, left.LastAlert, alertOptions)
+	if ladders := notify.NewLadders(told, site); ladders != nil {
+		book.Escalate(ladders, now)
+	}
 	b := &building{t: t, store: &memory{}}
 	b.p = pipeline.New(pipeline.Parts{
-		Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), left.Alerts, left.LastAlert, alertOptions),
+		Site: site, Engine: engine, Book: book,
 		Desk: tickets.NewDesk(site, left.Tickets, 0, nil, tickets.Options{}), Meter: meter,
-		Router: notify.NewRouter(notify.Config{Receivers: []notify.Receiver{{ID: "desk"}}}, site), Store: b.store,
+		Router: notify.NewRouter(told, site), Store: b.store,
 	}, pipeline.Options{Gateway: "lakeside", Began: began, Retuned: retuned})
 	b.emit = b.p.Intake("b1")
 	return b

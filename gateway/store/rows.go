@@ -28,6 +28,7 @@ var alertTable = table[alerts.Alert]{"alert", func(a *alerts.Alert) []column {
 		{"shelf_since", &a.Shelf.Since}, {"shelf_until", &a.Shelf.Until}, {"shelf_by", &a.Shelf.By}, {"shelf_second", &a.Shelf.Second},
 		{"shelf_reason", &a.Shelf.Reason}, {"shelf_severity", named{&a.Shelf.Severity}}, {"told", &a.Told},
 		{"chatter_since", &a.Chatter.Since}, {"chatter_until", &a.Chatter.Until}, {"chatter_times", &a.Chatter.Times},
+		{"call_count", &a.Call.Count}, {"call_since", &a.Call.Since}, {"call_rungs", &a.Call.Rungs}, {"call_passed", &a.Call.Passed}, {"call_heard", &a.Call.Heard},
 		{"visibility", &a.Visibility}, {"cause", &a.Cause}, {"children", &a.Children}, {"closed", &a.Closed},
 	}
 }}

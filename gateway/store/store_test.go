@@ -404,7 +404,7 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 	commit(t, db, store.Change{Entries: []store.Entry{entry("a", morning)}})
 	db.Close()
 	first := schema()
-	for _, want := range []string{"version 7", "mode wal", "page 4096"} {
+	for _, want := range []string{"version 8", "mode wal", "page 4096"} {
 		if !slices.Contains(first, want) {
 			t.Errorf("the database has no %q", want)
 		}
@@ -422,11 +422,12 @@ func TestAnEmptyFileBecomesADatabaseAndOpeningAgainChangesNothing(t *testing.T) 
 // waits to hear of its end.
 func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
 	db, path := fresh(t)
-	commit(t, db, store.Change{Alerts: []alerts.Alert{{ID: 1, Key: "a"}, {ID: 2, Key: "b", Visibility: alerts.Suppressed}}})
+	commit(t, db, store.Change{Alerts: []alerts.Alert{{ID: 1, Key: "a", Raised: morning}, {ID: 2, Key: "b", Raised: morning, Visibility: alerts.Suppressed}}})
 	db.Close()
 	older := another(t, path)
 	for _, column := range []string{"shelf_since", "shelf_until", "shelf_by", "shelf_second", "shelf_reason", "shelf_severity", "told", "ack_via", "ack_until",
-		"chatter_since", "chatter_until", "chatter_times", "trip", "trip_limit", "peak"} {
+		"chatter_since", "chatter_until", "chatter_times", "trip", "trip_limit", "peak",
+		"call_count", "call_since", "call_rungs", "call_passed", "call_heard"} {
 		if _, err := older.Exec("ALTER TABLE alert DROP COLUMN " + column); err != nil {
 			t.Fatal(err)
 		}
@@ -441,6 +442,9 @@ func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
 	}
 	if len(s.Alerts) != 2 || !s.Alerts[0].Told || s.Alerts[1].Told || s.Alerts[0].Shelved() {
 		t.Errorf("the alerts are %+v", s.Alerts)
+	}
+	if called := s.Alerts[0].Call; called.Count != 1 || called.Since != morning || s.Alerts[1].Call != (alerts.Call{}) {
+		t.Errorf("people were called %+v and %+v", called, s.Alerts[1].Call)
 	}
 }
 

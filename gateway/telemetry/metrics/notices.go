@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/intact-gateway/intact/alerts/notify"
@@ -11,6 +13,9 @@ var (
 	notices        = family("notify_total", "Attempts to send a notice by how they ended, and notices given up, since the gateway started.", "receiver", "result")
 	receiverFailed = family("notify_failing", "Whether the last attempt to send a notice to the receiver failed, 1 or 0.", "receiver")
 )
+
+// everyPerson stands for all people of the roster: no person is a label.
+const everyPerson = "people/*"
 
 // deliveries is the collector of what the senders count.
 type deliveries struct{ senders []*notify.Sender }
@@ -23,8 +28,16 @@ func (deliveries) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c deliveries) Collect(ch chan<- prometheus.Metric) {
+	byReceiver := make(map[string]notify.SenderStats)
 	for _, sender := range c.senders {
 		r, s := sender.Receiver(), sender.Stats()
+		if strings.HasPrefix(r, notify.PeoplePrefix) {
+			r = everyPerson
+		}
+		sum := byReceiver[r]
+		byReceiver[r] = notify.SenderStats{Sent: sum.Sent + s.Sent, Failed: sum.Failed + s.Failed, Dead: sum.Dead + s.Dead, Failing: sum.Failing || s.Failing}
+	}
+	for r, s := range byReceiver {
 		counter(ch, notices, float64(s.Sent), r, "sent")
 		counter(ch, notices, float64(s.Failed), r, "failed")
 		counter(ch, notices, float64(s.Dead), r, "dead")

@@ -85,3 +85,20 @@ intact_notify_total{receiver="duty",result="sent"} `+sent+`
 		counted("1", "2", "0")
 	})
 }
+
+// TestNoPersonIsALabel: those of the roster are counted together.
+func TestNoPersonIsALabel(t *testing.T) {
+	p := &post{}
+	var senders []*notify.Sender
+	for _, id := range []string{"desk", "people/wang", "people/li", "people/li/voice"} {
+		senders = append(senders, notify.NewSender(id, p, p, slog.New(slog.DiscardHandler)))
+	}
+	snap := quiet(newSite(t, lift()))
+	r := metrics.New(metrics.Options{Snapshot: func() *pipeline.Snapshot { return snap }, Senders: senders})
+	expect(t, r, `
+# HELP intact_notify_failing Whether the last attempt to send a notice to the receiver failed, 1 or 0.
+# TYPE intact_notify_failing gauge
+intact_notify_failing{receiver="desk"} 0
+intact_notify_failing{receiver="people/*"} 0
+`, "intact_notify_failing")
+}
