@@ -47,7 +47,7 @@ func (f AckFor) of(s rules.Severity) time.Duration {
 type Acknowledgement struct {
 	By   string
 	Note string
-	Via  string // the channel it came by: page, api
+	Via  string // the channel it came by: page, api, link
 }
 
 // Ack acknowledges the open alert id as k says. An alert that has returned leaves

@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,6 +52,7 @@ type Estate struct {
 type HTTP struct {
 	Listen string `yaml:"listen"` // host:port, default 127.0.0.1:8080
 	Open   bool   `yaml:"open"`   // allow an address that others can reach; there is no login
+	URL    string `yaml:"url"`    // by which people reach the page, for links in messages; without it there are none
 }
 
 // Facility is one facility, or one for each of Devices.
@@ -128,6 +130,9 @@ func (e *Estate) location() (*time.Location, error) {
 // Validate reports an address that cannot be, or that others can reach although
 // nobody said so.
 func (h *HTTP) Validate(report gateway.Report) {
+	if u, err := url.Parse(h.URL); h.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "") {
+		report("url", fmt.Sprintf("%q is not the address of a page", h.URL), "scheme and host, such as https://lakeside.example.com")
+	}
 	if h.Listen == "" {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
 )
 
@@ -28,11 +29,20 @@ type card struct {
 	mood   mood
 	title  string
 	lines  []string
+	link   link // zero for none
 	brief  brief
 }
 
+// link is where a person acknowledges what a card is about.
+type link struct{ text, url string }
+
+func (l link) isZero() bool { return l == link{} }
+
+// linkTexts are what people read on the link.
+var linkTexts = gateway.Text{ZH: "我来处理，确认报警", EN: "Acknowledge: I take it in hand"}
+
 // brief is what fits where a card does not: a short message, a call.
-type brief struct{ text, site, facility, alert, ticket string }
+type brief struct{ text, site, facility, alert, ticket, link string }
 
 // variable returns the part of that name.
 func (b brief) variable(name string) string {
@@ -66,6 +76,10 @@ func newCard(n Notice, to audience) (card, error) {
 		text: m.Text.In(to.language), site: to.site.In(to.language),
 		facility: cmp.Or(m.Alert.Name.In(to.language), string(m.Alert.Facility)), alert: cmp.Or(m.Alert.Title.In(to.language), c.title),
 	}
+	if m.AckURL != "" {
+		c.link = link{linkTexts.In(to.language), m.AckURL}
+		c.brief.link = m.AckURL
+	}
 	if m.Ticket != nil {
 		c.brief.ticket = m.Ticket.Number
 	}
@@ -95,12 +109,16 @@ func footer(to audience, at string) string {
 	return join(" · ", to.site.In(to.language), at)
 }
 
-// text returns the card as lines parted by gap, in at most limit bytes. Each
-// title is dressed by head.
+// text returns the card as lines parted by gap, in at most limit bytes, with the
+// title dressed by head and the link, if there is one, as Markdown at the end: of a
+// link that is cut nobody has any use.
 func (c card) text(gap string, limit int, head func(string) string) string {
-	body := strings.Join(c.lines, gap)
+	end := ""
+	if !c.link.isZero() {
+		end = gap + "[" + c.link.text + "](" + c.link.url + ")"
+	}
 	title := head(c.title)
-	return title + gap + cut(body, limit-len(title)-len(gap))
+	return title + gap + cut(strings.Join(c.lines, gap), limit-len(title)-len(gap)-len(end)) + end
 }
 
 // plain takes from a text what a chat would read as Markdown or as a mention:

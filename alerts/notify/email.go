@@ -265,7 +265,11 @@ func (m *mailer) compose(c card, now time.Time) []byte {
 	header("Content-Transfer-Encoding", "base64")
 	b.WriteString("\r\n")
 	const width = 76 // RFC 2045, 6.8
-	text := base64.StdEncoding.EncodeToString([]byte(c.title + "\r\n\r\n" + strings.Join(c.lines, "\r\n") + "\r\n"))
+	lines := slices.Concat([]string{c.title, ""}, c.lines)
+	if !c.link.isZero() {
+		lines = append(lines, "", c.link.text, c.link.url)
+	}
+	text := base64.StdEncoding.EncodeToString([]byte(strings.Join(lines, "\r\n") + "\r\n"))
 	for line := range slices.Chunk([]byte(text), width) {
 		b.Write(line)
 		b.WriteString("\r\n")

@@ -43,8 +43,16 @@ type feishuHeader struct {
 }
 
 type feishuElement struct {
+	Tag     string         `json:"tag"`
+	Text    *feishuText    `json:"text,omitempty"`
+	Actions []feishuButton `json:"actions,omitempty"`
+}
+
+type feishuButton struct {
 	Tag  string     `json:"tag"`
 	Text feishuText `json:"text"`
+	URL  string     `json:"url"`
+	Type string     `json:"type"` // its look
 }
 
 // feishuText is shown as it is: nothing in it is read as Markdown.
@@ -60,8 +68,12 @@ func (f *feishuRobot) tell(ctx context.Context, c card) error {
 	m := feishuMessage{Type: "interactive", Card: feishuCard{
 		Config:   feishuConfig{Wide: true},
 		Header:   feishuHeader{text(c.title), feishuColours[c.mood]},
-		Elements: []feishuElement{{"div", text(cut(strings.Join(c.lines, "\n"), feishu.textBytes))}},
+		Elements: []feishuElement{{Tag: "div", Text: new(text(cut(strings.Join(c.lines, "\n"), feishu.textBytes)))}},
 	}}
+	if !c.link.isZero() {
+		button := feishuButton{"button", text(c.link.text), c.link.url, "primary"}
+		m.Card.Elements = append(m.Card.Elements, feishuElement{Tag: "action", Actions: []feishuButton{button}})
+	}
 	if f.secret != "" {
 		m.Timestamp = strconv.FormatInt(time.Now().Unix(), 10)
 		m.Sign = signFeishu(f.secret, m.Timestamp)

@@ -3,6 +3,8 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/acklink"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/roster"
 	"github.com/intact-gateway/intact/alerts/tickets"
@@ -218,6 +221,68 @@ func TestALadderThatEndsAtNobodyIsRefused(t *testing.T) {
 		c.Validate(func(path, problem, hint string) { got = append(got, path+": "+problem+" ("+hint+")") })
 		if all := strings.Join(got, "\n"); tt.want == "" && all != "" || !strings.Contains(all, tt.want) {
 			t.Errorf("%s: got %s\nwant %s", tt.name, all, tt.want)
+		}
+	}
+}
+
+// TestMessagesThatCallCarryALink: each person's knows who they are.
+func TestMessagesThatCallCarryALink(t *testing.T) {
+	c := withLadder(t, notify.Ladder{Steps: []notify.Step{{Tell: []string{"all"}, By: "voice"}}})
+	r := notify.NewRouter(c, site(t))
+	r.Link(func(c acklink.Claim) string {
+		return fmt.Sprintf("https://lakeside.example.com/ack/%d-%d-%s", c.Alert, c.Call, c.By)
+	})
+	a := low()
+	a.Call.Count = 2
+	links := func(kind alerts.EventKind, to ...string) (all []string) {
+		for _, n := range r.Route(nil, alerts.Event{Kind: kind, At: at(9, 30, 0), Alert: a, To: to}, nil) {
+			var m notify.Message
+			if err := json.Unmarshal(n.Body, &m); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, n.Receiver+" "+m.AckURL)
+		}
+		return all
+	}
+	const base = "https://lakeside.example.com/ack/7-2-"
+	if diff := cmp.Diff([]string{"people/wang " + base + "王强", "people/li/voice " + base + "李敏", "desk " + base}, links(alerts.Escalated, "people/wang", "people/li/voice", "desk")); diff != "" {
+		t.Errorf("a ladder's messages (-want +got):\n%s", diff)
+	}
+	a.Phase = rules.Normal
+	if got := links(alerts.Returned)[0]; got != "desk " {
+		t.Errorf("of its end: %q", got)
+	}
+}
+
+// TestTheLinkOnACard is whole, however long the card is.
+func TestTheLinkOnACard(t *testing.T) {
+	const url = "https://lakeside.example.com/ack/AQcCtoD"
+	var m notify.Message
+	n := raised(t)
+	if err := json.Unmarshal(n.Body, &m); err != nil {
+		t.Fatal(err)
+	}
+	m.AckURL = url
+	m.Detail.ZH = strings.Repeat("很长的说明", 2000)
+	n.Body, _ = json.Marshal(m)
+	for name, robot := range robots {
+		var body string
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			body = string(b)
+			_, _ = io.WriteString(w, `{"errcode": 0, "code": 0}`)
+		}))
+		to := open(t, notify.Receiver{Channel: robot.channel(server.URL+robot.path, "")})
+		if err := to.Notify(t.Context(), n); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		server.Close()
+		want := `[我来处理，确认报警](` + url + `)"`
+		if name == "Feishu" {
+			want = `"actions":[{"tag":"button","text":{"tag":"plain_text","content":"我来处理，确认报警"},"url":"` + url + `","type":"primary"}]`
+		}
+		if !strings.Contains(body, want) {
+			t.Errorf("%s sends …%s", name, body[max(0, len(body)-300):])
 		}
 	}
 }

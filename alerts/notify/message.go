@@ -23,6 +23,9 @@ type Message struct {
 	// The same as a headline and what stands below it, in lines.
 	Headline gateway.Text `json:"headline"`
 	Detail   gateway.Text `json:"detail"`
+	// Where a person acknowledges the alert; left out if the site has no address
+	// for that, or there is nothing to acknowledge.
+	AckURL string `json:"ack_url,omitempty"`
 }
 
 // MessageAlert is the alert as it is after the event.

@@ -49,7 +49,7 @@ const (
 )
 
 // The words in braces that a template may hold.
-var placeholders = []string{"to", "text", "site", "facility", "alert", "ticket", "token", "key"}
+var placeholders = []string{"to", "text", "site", "facility", "alert", "ticket", "link", "token", "key"}
 
 var placeholder = regexp.MustCompile(`\{([a-z_]+)\}`)
 
@@ -142,6 +142,8 @@ func (p *phone) request(ctx context.Context, to string, c card) error {
 			return p.token
 		case "key":
 			return c.key
+		case "link":
+			return cmp.Or(c.brief.link, "-") // whole or not at all
 		case "text":
 			return shorten(c.brief.text, smsLimit)
 		default:

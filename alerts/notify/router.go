@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/acklink"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
 	"github.com/intact-gateway/intact/rules"
@@ -16,7 +17,9 @@ import (
 type Router struct {
 	site   *gateway.Site
 	routes []route
-	known  []string // every receiver there is
+	known  []string          // every receiver there is
+	people map[string]string // their names, by receiver
+	link   func(acklink.Claim) string
 }
 
 // route is a Route with what it does not say filled in.
@@ -30,9 +33,14 @@ type route struct {
 
 // NewRouter returns the Router of a block that Validate found in order.
 func NewRouter(c Config, site *gateway.Site) *Router {
-	r := &Router{site: site}
+	r := &Router{site: site, people: make(map[string]string)}
 	for _, to := range c.Everybody() {
 		r.known = append(r.known, to.ID)
+		id, ofRoster := strings.CutPrefix(to.ID, PeoplePrefix)
+		if id, _, _ = strings.Cut(id, "/"); ofRoster {
+			who, _ := c.Roster.Person(id)
+			r.people[to.ID] = who.Name
+		}
 	}
 	if len(c.Routes) == 0 {
 		for _, to := range c.Receivers {
@@ -52,6 +60,9 @@ func NewRouter(c Config, site *gateway.Site) *Router {
 	return r
 }
 
+// Link lets messages that call people carry the link that link makes of a claim.
+func (r *Router) Link(link func(acklink.Claim) string) { r.link = link }
+
 // Route appends to dst a notice for each receiver that is to hear of ev. ticket
 // is the open ticket of the alert, or nil. Nobody hears of an alert that is
 // hidden behind its cause, nor of what is Quiet. Who was told by a ladder hears,
@@ -66,10 +77,13 @@ func (r *Router) Route(dst []Notice, ev alerts.Event, ticket *tickets.Ticket) []
 	if f == nil { // taken out of the site file: whoever was told of the alert is told of its end
 		f = &gateway.Facility{ID: ev.Alert.Facility}
 	}
-	var body []byte
+	bodies := make(map[string][]byte) // by the name that its link knows
 	for _, to := range r.receivers(event, ev, f) {
+		by := r.people[to]
+		body := bodies[by]
 		if body == nil {
-			body = r.body(event, ev, f, ticket)
+			body = r.body(event, ev, f, ticket, by)
+			bodies[by] = body
 		}
 		dst = append(dst, Notice{
 			Key:      fmt.Sprintf("%s/%d/%s/%s/%s", r.site.ID, ev.Alert.ID, event, occasion(ev), to),
@@ -159,8 +173,13 @@ func (rt *route) hears(event string, a alerts.Alert) bool {
 	}
 }
 
-func (r *Router) body(event string, ev alerts.Event, f *gateway.Facility, ticket *tickets.Ticket) []byte {
-	b, err := json.Marshal(newMessage(r.site, event, ev, f, ticket))
+// body returns the message for a person, "" for a receiver that is none.
+func (r *Router) body(event string, ev alerts.Event, f *gateway.Facility, ticket *tickets.Ticket, by string) []byte {
+	m := newMessage(r.site, event, ev, f, ticket)
+	if r.link != nil && calls(event) && !ev.Alert.Acked {
+		m.AckURL = r.link(acklink.Claim{Alert: ev.Alert.ID, Call: ev.Alert.Call.Count, By: by, Until: ev.At.Add(acklink.For)})
+	}
+	b, err := json.Marshal(m)
 	if err != nil {
 		panic(fmt.Sprintf("a message that JSON cannot hold: %v", err)) // its types make that impossible
 	}

@@ -19,9 +19,11 @@ func (a *App) show(p *parts) {
 		Snapshot: p.pipeline.Snapshot, Sources: p.sources, Senders: p.senders, Influx: p.influx, Reloads: a.reloads, Version: a.o.Version,
 	})
 	done := make(chan struct{})
-	handler := web.New(p.pipeline, a.db, web.Options{
-		Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done,
-	})
+	o := web.Options{Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done}
+	if p.links != nil { // an interface that holds a nil pointer is not nil
+		o.Links = p.links
+	}
+	handler := web.New(p.pipeline, a.db, o)
 	p.life.onStop(inputs, "live streams", func(context.Context) error { close(done); return nil })
 	a.page.Store(&handler)
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/intact-gateway/intact/alerts"
+	"github.com/intact-gateway/intact/alerts/acklink"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/configs"
@@ -17,6 +19,7 @@ import (
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/store"
 	"github.com/intact-gateway/intact/gateway/telemetry/influx"
+	"github.com/intact-gateway/intact/gateway/web"
 	"github.com/intact-gateway/intact/rules"
 )
 
@@ -34,6 +37,7 @@ type parts struct {
 	pipeline  *pipeline.Pipeline
 	influx    *influx.Writer
 	sources   map[string]drivers.Source
+	links     *acklink.Key // nil for none
 
 	retry gateway.Instant // before which an override that has ended is left alone; of Run
 }
@@ -81,6 +85,22 @@ func (p *parts) openReceivers() error {
 	return nil
 }
 
+// linkMessages lets messages carry links if the site says where its page is. A key
+// that cannot be had costs the links and no alarm.
+func (p *parts) linkMessages(r *notify.Router) {
+	base := strings.TrimRight(p.config.HTTP.URL, "/")
+	if base == "" {
+		return
+	}
+	key, err := acklink.Open(p.o.Data)
+	if err != nil {
+		p.log.Error("messages carry no link to acknowledge by", "err", err)
+		return
+	}
+	p.links = key
+	r.Link(func(c acklink.Claim) string { return base + web.LinkPath + key.Sign(c) })
+}
+
 // openSources makes a driver for every line that something is read through.
 func (p *parts) openSources() error {
 	c := p.config
@@ -116,13 +136,15 @@ func (p *parts) restore(db *store.DB, reloaded bool) error {
 		book.Escalate(ladders, now)
 	}
 	meter, began := intact.NewMeter(c.Site, state.Past, open, state.Heartbeat, now)
+	router := notify.NewRouter(c.Notify, c.Site)
+	p.linkMessages(router)
 	p.pipeline = pipeline.New(pipeline.Parts{
 		Site:   c.Site,
 		Engine: p.engine,
 		Book:   book,
 		Desk:   tickets.NewDesk(c.Site, state.Tickets, state.LastTicket, state.Numbers, c.Tickets),
 		Meter:  meter,
-		Router: notify.NewRouter(c.Notify, c.Site),
+		Router: router,
 		Store:  db,
 	}, pipeline.Options{
 		Log:      p.log.With("component", "pipeline"),

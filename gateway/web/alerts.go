@@ -27,7 +27,7 @@ type alertJSON struct {
 	AckedBy    string             `json:"acked_by,omitempty"`
 	AckedAt    *time.Time         `json:"acked_at"`
 	AckNote    string             `json:"ack_note,omitempty"`
-	AckVia     string             `json:"ack_via,omitempty"` // page or api
+	AckVia     string             `json:"ack_via,omitempty"` // page, api or link
 	AckUntil   *time.Time         `json:"ack_until"`         // when it comes back if it is still active
 	ShownAs    string             `json:"shown_as"`
 	ISA        string             `json:"isa"`
@@ -219,7 +219,8 @@ func (s *server) actOn(r *http.Request, do func(ctx context.Context, id alerts.I
 	return viewAlert(s.desk.Snapshot(), a), nil
 }
 
-// acknowledge is the one way of an acknowledgement, from the page or the API.
+// acknowledge is the one way of an acknowledgement, from the page, a
+// link or the API.
 func (s *server) acknowledge(ctx context.Context, id alerts.ID, k alerts.Acknowledgement) (a alerts.Alert, err error) {
 	if k.By, err = named(k.By); err != nil {
 		return a, err

@@ -74,6 +74,9 @@ type Options struct {
 	// Streams is how many clients may listen to the live stream at a time;
 	// default 64.
 	Streams int
+	// Links reads the links by which people acknowledge from messages; nil if
+	// there are none.
+	Links Links
 	// Done ends the live streams when it is closed, so that a server that
 	// waits for its connections to end can stop.
 	Done <-chan struct{}
@@ -150,6 +153,10 @@ func (s *server) routes() *http.ServeMux {
 
 	mux.HandleFunc("GET /healthz", s.alive)
 	mux.HandleFunc("GET /readyz", s.ready)
+	if s.o.Links != nil {
+		mux.HandleFunc("GET "+LinkPath+"{token}", s.linkPage)
+		mux.HandleFunc("POST "+LinkPath+"{token}", s.linkForm)
+	}
 	if s.o.Metrics != nil {
 		mux.Handle("GET /metrics", s.o.Metrics)
 	}
