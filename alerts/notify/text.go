@@ -170,7 +170,7 @@ func (s sentence) tag(p *phrases) string {
 		return t
 	}
 	var first string
-	if s.event == eventEscalated {
+	if s.event == eventEscalated && s.ev.At > s.ev.Alert.Call.Since { // a step without a wait is the call itself
 		first = p.escalated
 	}
 	if s.ev.Alert.Rule == alerts.CommLoss {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,17 +87,18 @@ func printDuty(w io.Writer, c *configs.Config, at time.Time) {
 	if zh {
 		until, instead = "至", "替"
 	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, d := range on {
 		note := ""
 		if d.For != "" {
 			p, _ := c.Roster.Person(d.For)
-			note = "\t" + instead + " " + p.Name
+			note = instead + " " + p.Name
 		}
-		fmt.Fprintf(tab, "  %s\t%s\t%s\t%s %s%s\n", d.Name, cmp.Or(d.Mobile, d.Mail, d.Receiver, "-"), tradeNames(d.Trades, c.Site.Language),
-			until, d.To.In(loc).Format("01-02 15:04"), note)
+		rows = append(rows, []string{
+			d.Name, cmp.Or(d.Mobile, d.Mail, d.Receiver, "-"), tradeNames(d.Trades, c.Site.Language), until + " " + d.To.In(loc).Format("01-02 15:04"), note,
+		})
 	}
-	_ = tab.Flush()
+	printTable(w, "  ", rows)
 }
 
 func tradeNames(trades []roster.Trade, l gateway.Language) string {

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,9 +12,6 @@ import (
 	"github.com/intact-gateway/intact/configs"
 	"github.com/intact-gateway/intact/gateway"
 )
-
-// askTimeout is how long a running gateway may take to answer.
-const askTimeout = 10 * time.Second
 
 // livePoint is a point as the API tells it.
 type livePoint struct {
@@ -205,51 +199,4 @@ func (r *liveRule) tellAlert(s *configs.ExplainSection) {
 		name := fmt.Sprintf("#%d  %s/%s  ", c.Alert, c.Facility, c.Rule)
 		add(s, "被其隐藏", "hidden by", gateway.Text{ZH: name + c.Title.In(gateway.Chinese), EN: name + c.Title.In(gateway.English)})
 	}
-}
-
-// askAll reads a whole list of the API, page by page, into items.
-func askAll[T any](ctx context.Context, base, list string, query url.Values, items *[]T) error {
-	if query == nil {
-		query = make(url.Values)
-	}
-	for {
-		var page struct {
-			Items []T     `json:"items"`
-			Next  *string `json:"next"`
-		}
-		if _, err := ask(ctx, base+"/api/v1/"+list+"?"+query.Encode(), &page); err != nil {
-			return fmt.Errorf("ask the running gateway: %w", err)
-		}
-		*items = append(*items, page.Items...)
-		if page.Next == nil || *page.Next == "" {
-			return nil
-		}
-		query.Set("cursor", *page.Next)
-	}
-}
-
-// ask reads an answer into v, and returns the time at which it was given by the
-// clock of who gave it: ages must not be told by another.
-func ask(ctx context.Context, address string, v any) (date time.Time, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return date, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return date, err
-	}
-	defer resp.Body.Close()
-	const most = 16 << 20
-	body := io.LimitReader(resp.Body, most)
-	// /readyz says who it is also when it is not ready.
-	if resp.StatusCode != http.StatusOK && !strings.HasSuffix(address, "/readyz") {
-		var problem struct{ Title, Detail string }
-		_ = json.NewDecoder(body).Decode(&problem) // the status says enough without it
-		return date, fmt.Errorf("%s: %s %s", address, resp.Status, problem.Detail)
-	}
-	if date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
-		date = time.Now()
-	}
-	return date, json.NewDecoder(body).Decode(v)
 }

@@ -47,6 +47,7 @@ func execute(ctx context.Context, args []string) int {
 		testCommand(),
 		replayCommand(),
 		simulateCommand(),
+		alertsCommand(),
 		dutyCommand(),
 		notifyCommand(),
 		reportCommand(),
