@@ -14,8 +14,9 @@ import (
 type Config struct {
 	Receivers []Receiver `yaml:"receivers"`
 	Routes    []Route    `yaml:"routes"`
-	People    People     `yaml:"people"` // how people of the roster are told
-	Ladder    []Ladder   `yaml:"ladder"` // the first one that an alert matches is its
+	People    People     `yaml:"people"`    // how people of the roster are told
+	Ladder    []Ladder   `yaml:"ladder"`    // the first one that an alert matches is its
+	Heartbeat *Heartbeat `yaml:"heartbeat"` // nil for none
 	// Roster says who the people are; nil for none. It is a file of its own.
 	Roster *roster.Roster `yaml:"-"`
 }
@@ -76,6 +77,9 @@ func (c *Config) Validate(report gateway.Report) {
 	c.People.validate(report.At("people"))
 	for i, r := range c.Routes {
 		r.validate(report.At(fmt.Sprintf("routes[%d]", i)), ids)
+	}
+	if c.Heartbeat != nil {
+		c.Heartbeat.validate(report.At("heartbeat"))
 	}
 	c.validatePeople(report, ids)
 	c.validateLadders(report, ids)

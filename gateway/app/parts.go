@@ -37,7 +37,8 @@ type parts struct {
 	pipeline  *pipeline.Pipeline
 	influx    *influx.Writer
 	sources   map[string]drivers.Source
-	links     *acklink.Key // nil for none
+	links     *acklink.Key  // nil for none
+	pulse     *notify.Pulse // nil for none
 
 	retry gateway.Instant // before which an override that has ended is left alone; of Run
 }
@@ -81,6 +82,28 @@ func (p *parts) openReceivers() error {
 			return err
 		}
 		p.receivers = append(p.receivers, to)
+	}
+	if h := p.config.Notify.Heartbeat; h != nil {
+		var err error
+		p.pulse, err = notify.NewPulse(*h, notify.Options{Site: p.config.Site}, p.alive, p.log.With("component", "heartbeat"))
+		return err
+	}
+	return nil
+}
+
+// stalled is how old the newest snapshot may be: the loop makes one every second,
+// and the recorder lets it out when what it holds is on disk.
+const stalled = 15 * time.Second
+
+// alive says why the gateway does not do its duty: the loop stands still, or what
+// it decides does not reach the disk.
+func (p *parts) alive() error {
+	s := p.pipeline.Snapshot()
+	if len(s.Degraded) > 0 {
+		return errors.New(strings.Join(s.Degraded, "; "))
+	}
+	if age := time.Since(s.Made); age > stalled {
+		return fmt.Errorf("the newest snapshot is %s old", age.Round(time.Second))
 	}
 	return nil
 }
@@ -176,8 +199,11 @@ func (p *parts) begin() {
 	<-restored
 }
 
-// listen runs the sources.
+// listen runs the sources, and tells a second place that they are watched.
 func (p *parts) listen() {
+	if p.pulse != nil {
+		p.life.spawn(inputs, "heartbeat", p.pulse.Run)
+	}
 	for id, s := range p.sources {
 		intake := p.pipeline.Intake(id)
 		p.life.spawn(inputs, "source "+id, func(ctx context.Context) error { return s.Run(ctx, intake) })
