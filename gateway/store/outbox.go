@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/gateway"
 )
@@ -142,6 +143,32 @@ func (db *DB) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, error) 
 	list := make([]DeadLetter, 0, len(letters))
 	for _, l := range letters {
 		list = append(list, l.DeadLetter)
+	}
+	return list, nil
+}
+
+// Delivery is a notice with what has become of it.
+type Delivery struct {
+	notify.Notice
+	State string          // waiting, sent or dead
+	At    gateway.Instant // of the last attempt; zero if there was none
+	Err   string          // of the last attempt; "" if it was taken
+}
+
+// Deliveries returns the notices of an alert that are not yet forgotten, in the
+// order in which they were made.
+func (r *Record) Deliveries(ctx context.Context, alert alerts.ID) ([]Delivery, error) {
+	letters, err := noticeTable.read(ctx, r.read, "WHERE alert = ? ORDER BY id", alert)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Delivery, 0, len(letters))
+	for _, l := range letters {
+		d := Delivery{Notice: l.Notice, State: l.state, At: l.At, Err: l.Err}
+		if l.state == waiting && l.Attempts == 0 {
+			d.At = 0 // until then the time of an attempt is that of the notice
+		}
+		list = append(list, d)
 	}
 	return list, nil
 }

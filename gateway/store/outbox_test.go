@@ -159,3 +159,33 @@ func TestTheOutboxIsBounded(t *testing.T) {
 		t.Errorf("dead letters are %q, want those that nobody asked for", got)
 	}
 }
+
+func TestWhoWasToldOfAnAlert(t *testing.T) {
+	db, _ := fresh(t)
+	made := func(key string, alert alerts.ID) notify.Notice {
+		return notify.Notice{Key: key, Receiver: "desk", Alert: alert, Event: "raised", Body: []byte("{}"), Made: morning}
+	}
+	commit(t, db, store.Change{Notices: []notify.Notice{made("sent", 7), made("other", 8), made("again", 7), made("new", 7)}})
+	for _, o := range []notify.Outcome{
+		{Key: "sent", At: morning + 1000},
+		{Key: "again", At: morning + 2000, Err: "503", Next: morning + 9000},
+	} {
+		if err := db.Settle(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := db.Deliveries(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range list {
+		got = append(got, fmt.Sprintf("%s %s %d %s %q", d.Key, d.State, d.Attempts, d.At, d.Err))
+	}
+	want := []string{
+		fmt.Sprintf("sent sent 1 %s %q", morning+1000, ""), fmt.Sprintf("again waiting 1 %s %q", morning+2000, "503"), `new waiting 0 - ""`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what is on record (-want +got):\n%s", diff)
+	}
+}

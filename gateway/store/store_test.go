@@ -432,7 +432,7 @@ func TestAnAlertOfAnOlderVersionWasToldUnlessItWasHidden(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := older.Exec("DROP TABLE rule_state; PRAGMA user_version=2"); err != nil {
+	if _, err := older.Exec("DROP TABLE rule_state; DROP INDEX notice_alert; PRAGMA user_version=2"); err != nil {
 		t.Fatal(err)
 	}
 	older.Close()

@@ -226,7 +226,12 @@ type history struct {
 	alerts  []alerts.Alert
 	tickets []tickets.Ticket
 	states  []intact.Event
+	told    []store.Delivery
 	err     error
+}
+
+func (h *history) Deliveries(_ context.Context, id alerts.ID) ([]store.Delivery, error) {
+	return slices.DeleteFunc(slices.Clone(h.told), func(d store.Delivery) bool { return d.Alert != id }), h.err
 }
 
 func (h *history) Journal(_ context.Context, after int64, limit int) ([]store.Entry, error) {

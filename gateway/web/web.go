@@ -62,6 +62,7 @@ type History interface {
 	Journal(ctx context.Context, after int64, limit int) ([]store.Entry, error)
 	Alerts(ctx context.Context, q store.Query) ([]alerts.Alert, error)
 	Tickets(ctx context.Context, q store.Query) ([]tickets.Ticket, error)
+	Deliveries(ctx context.Context, alert alerts.ID) ([]store.Delivery, error)
 	report.Source
 }
 
@@ -124,6 +125,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /facilities/{id}/points", s.facilityPoints)
 	mux.HandleFunc("GET /reports/{month}", s.reportPage)
 	mux.HandleFunc("POST /name", s.nameForm)
+	mux.HandleFunc("GET /alerts/{id}/told", s.toldPage)
 	mux.HandleFunc("POST /alerts/{id}/ack", s.ackForm)
 	mux.HandleFunc("POST /alerts/{id}/reset", s.resetForm)
 	mux.HandleFunc("POST /alerts/{id}/shelve", s.shelveForm)
@@ -137,6 +139,7 @@ func (s *server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /api/v1/points", s.api(s.listPoints, "facility", "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/alerts", s.api(s.listAlerts, "state", "cursor", "limit"))
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.api(s.getAlert))
+	mux.HandleFunc("GET /api/v1/alerts/{id}/told", s.api(s.listTold))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/ack", s.api(s.ackAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/reset", s.api(s.resetAlert))
 	mux.HandleFunc("POST /api/v1/alerts/{id}/shelve", s.api(s.shelveAlert))
