@@ -77,6 +77,17 @@ func testNotice(receiver string, site *gateway.Site, at gateway.Instant) Notice 
 	return Notice{Key: fmt.Sprintf("%s/test/%d/%s", site.ID, int64(at), receiver), Receiver: receiver, Event: eventTest, Body: body, Made: at}
 }
 
+// Said parts an error of a Notifier into what was answered and what to do about it.
+func Said(err error) (answer string, mend gateway.Text) {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r.Said(), r.Mend
+	}
+	if err == nil {
+		return "", gateway.Text{}
+	}
+	return err.Error(), Mend(err)
+}
+
 // Mend says what to do about an error of a Notifier; zero if we do not know.
 func Mend(err error) gateway.Text {
 	if r, ok := errors.AsType[*Refusal](err); ok {

@@ -103,19 +103,8 @@ func tryAll(ctx context.Context, receivers []notify.Receiver, site *gateway.Site
 	return nil
 }
 
-// said parts an error into what was answered and what to do about it.
-func said(err error) (answer string, mend gateway.Text) {
-	if r, ok := errors.AsType[*notify.Refusal](err); ok {
-		return r.Said(), r.Mend
-	}
-	if err == nil {
-		return "", gateway.Text{}
-	}
-	return err.Error(), notify.Mend(err)
-}
-
 func printTrial(w io.Writer, t notify.Trial, language gateway.Language) {
-	answer, mend := said(t.Err)
+	answer, mend := notify.Said(t.Err)
 	whom := strings.TrimSpace(t.Receiver + " " + t.Channel)
 	switch {
 	case t.Err == nil:
@@ -133,7 +122,7 @@ func printTrial(w io.Writer, t notify.Trial, language gateway.Language) {
 }
 
 func printTrialJSON(w io.Writer, t notify.Trial) {
-	answer, mend := said(t.Err)
+	answer, mend := notify.Said(t.Err)
 	_ = json.NewEncoder(w).Encode(struct {
 		Receiver string       `json:"receiver"`
 		Channel  string       `json:"channel"`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/configs"
 	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
 	"github.com/intact-gateway/intact/gateway/web"
@@ -20,6 +21,7 @@ func (a *App) show(p *parts) {
 	})
 	done := make(chan struct{})
 	o := web.Options{Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done}
+	o.Receivers = newTrials(p.config.Notify.Everybody(), notify.Options{Site: p.config.Site})
 	if p.links != nil { // an interface that holds a nil pointer is not nil
 		o.Links = p.links
 	}

@@ -78,6 +78,8 @@ type Options struct {
 	// Links reads the links by which people acknowledge from messages; nil if
 	// there are none.
 	Links Links
+	// Receivers tries whether messages arrive; nil if nobody can be told.
+	Receivers Receivers
 	// Done ends the live streams when it is closed, so that a server that
 	// waits for its connections to end can stop.
 	Done <-chan struct{}
@@ -156,6 +158,10 @@ func (s *server) routes() *http.ServeMux {
 
 	mux.HandleFunc("GET /healthz", s.alive)
 	mux.HandleFunc("GET /readyz", s.ready)
+	if s.o.Receivers != nil {
+		mux.HandleFunc("GET /api/v1/receivers", s.api(s.listReceivers))
+		mux.HandleFunc("POST /api/v1/receivers/{id}/test", s.api(s.tryReceiver))
+	}
 	if s.o.Links != nil {
 		mux.HandleFunc("GET "+LinkPath+"{token}", s.linkPage)
 		mux.HandleFunc("POST "+LinkPath+"{token}", s.linkForm)
