@@ -172,6 +172,8 @@ func TestMistakesOfASite(t *testing.T) {
 			`site.yaml:6:15: there is no facility "n" (known: m)`},
 		{"a param that does not exist", head + "facilities: [" + meter + "]\nrules: {set: {m: {v_hihg: 240 V}}}\n",
 			`site.yaml:6:27: no rule for electric_meter has a param "v_hihg" (one of v_high, v_low, v_lost, thd_high, f_high, f_low, imbalance_max, current_imbalance_max, current_max, residual_max, cable_warn, cable_max)`},
+		{"a param in another unit", head + "facilities: [" + meter + "]\nrules: {set: {m: {v_high: 240 A}}}\n",
+			`site.yaml:6:27: v_high: 240 A: A (current) cannot be compared with V (voltage) (the rules have 235.4 V)`},
 		{"a pattern that leads out of the folder", head + "facilities: [" + meter + "]\nprofiles: [../x.yaml, /etc/x.yaml]\n",
 			"site.yaml:6:12: \"../x.yaml\" is not below the folder of the site file (put the files beside the site file)\n" +
 				"site.yaml:6:23: \"/etc/x.yaml\" is not below the folder of the site file (put the files beside the site file)"},

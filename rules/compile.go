@@ -381,13 +381,15 @@ func (s *scope) term(t term, ref gateway.PointRef, difference bool, report gatew
 }
 
 func (s *scope) param(name string) (gateway.Quantity, bool) {
-	if q, ok := s.set.of(s.facility, name, s.site.Location); ok {
-		return q, true
-	}
 	for _, p := range s.pack.Params {
-		if p.Name == name {
-			return p.Value, true
+		if p.Name != name {
+			continue
 		}
+		// What does not fit was reported where it is written.
+		if own, ok := s.set.of(s.facility, name, s.site.Location); ok && fits(own, p.Value) {
+			return own, true
+		}
+		return p.Value, true
 	}
 	return gateway.Quantity{}, false
 }

@@ -159,6 +159,18 @@ func (c *compiler) checkParams(path string, class gateway.Class, set map[string]
 		case own.Unit == "" && was.Unit != "":
 			// It would be taken in the unit of each point, which may be another.
 			c.report(at, fmt.Sprintf("%g has no unit", own.Value), fmt.Sprintf("such as %s %g %s; the rules have %s", name+":", own.Value, was.Unit, was))
+		case !fits(own, was):
+			_, err := own.In(was.Unit)
+			c.report(at, fmt.Sprintf("%s: %v", own, err), fmt.Sprintf("the rules have %s", was))
 		}
 	}
+}
+
+// fits reports whether a param may be set to own where the rules have was.
+func fits(own, was gateway.Quantity) bool {
+	if was.Unit == "" {
+		return true
+	}
+	_, err := own.In(was.Unit)
+	return err == nil
 }
