@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/intact-gateway/intact/gateway"
@@ -20,15 +19,6 @@ type Feature struct {
 	Bytes    int                // of memory, whatever comes
 	Value    float64            // 1 or 0 for what is true or false; nothing unless Quality.HasValue
 	Quality  gateway.Quality    // NotSeen until it is known for the first time
-}
-
-// Text says in one line what the feature is and what it comes to.
-func (f *Feature) Text(lang gateway.Language) string {
-	value := strings.TrimSpace(fmt.Sprintf("%.4g %s", f.Value, f.Unit))
-	if !f.Quality.HasValue() {
-		value = gateway.Text{ZH: "未知", EN: "not known"}.In(lang)
-	}
-	return f.Means.In(lang) + gateway.Text{ZH: "：", EN: ": "}.In(lang) + value
 }
 
 // Features returns all that rules look back at, each once, in the order in which

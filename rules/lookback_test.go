@@ -216,17 +216,23 @@ func TestLimitsOfARateMayBeWrittenAsPeopleDo(t *testing.T) {
 // TestAFeatureInWords also says when it is not known: a number would be a wrong one.
 func TestAFeatureInWords(t *testing.T) {
 	s := mustStage(t, watched(t, time.Second, 0), rules.Spec{When: when("rate(x, 20s) > 2 degC/min or held(starts(on, 1min) > 2, 2 of 3 in 1min)"), During: &rules.During{Daily: "00:00-12:00"}})
+	told := func(f rules.Feature) string {
+		if !f.Quality.HasValue() {
+			return "not known"
+		}
+		return strings.TrimSpace(fmt.Sprintf("%v %s", f.Value, f.Unit))
+	}
 	words := func() (all []string) {
 		for _, f := range s.FeaturesOf(0) {
-			all = append(all, f.Text(gateway.English), f.Text(gateway.Chinese))
+			all = append(all, f.Means.EN+": "+told(f), f.Means.ZH+"："+told(f))
 		}
 		return all
 	}
 	s.tell(1000, "p/x=1")
 	want := []string{
-		"slope of x over 20 s: not known", "x 在 20 s 内的变化速度：未知",
-		"times that on became true in 1 min: not known", "1 min 内 on 变为真的次数：未知",
-		"2 of 3 looks in 1 min at starts(on, 1 min) > 2: not known", "1 min 内 3 次查看中有 2 次成立：starts(on, 1 min) > 2：未知",
+		"slope of x over 20 s: not known", "x 在 20 s 内的变化速度：not known",
+		"times that on became true in 1 min: not known", "1 min 内 on 变为真的次数：not known",
+		"2 of 3 looks in 1 min at starts(on, 1 min) > 2: not known", "1 min 内 3 次查看中有 2 次成立：starts(on, 1 min) > 2：not known",
 		"during 00:00-12:00: 1", "处于时段 00:00-12:00：1",
 	}
 	if diff := cmp.Diff(want, words()); diff != "" {

@@ -42,10 +42,10 @@ func checkCommand() *cobra.Command {
 			if err := warned(config, c); strict && err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %d facilities, %d points, %d rules at work on them; no rule reads %d of the points\n",
-				config, watched(c.Site), c.Site.Len(), c.Instances, c.Unread)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is in order: %s, %s, %s at work on them; no rule reads %d of the points\n",
+				config, count(watched(c.Site), "facility", "facilities"), count(c.Site.Len(), "point", "points"), count(c.Instances, "rule", "rules"), c.Unread)
 			if c.Features > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "rules look back over time at %d things, which takes %.1f KiB\n", c.Features, float64(c.FeatureBytes)/1024)
+				fmt.Fprintf(cmd.OutOrStdout(), "rules look back over time at %s, which takes %.1f KiB\n", count(c.Features, "thing", "things"), float64(c.FeatureBytes)/1024)
 			}
 			if c.Roster != nil {
 				printDuty(cmd.OutOrStdout(), c, time.Now())
@@ -61,22 +61,15 @@ func checkCommand() *cobra.Command {
 
 // mistakes is the error of a command that cannot use the site file at path.
 func mistakes(path string, faults *configs.Errors) error {
-	if len(faults.Problems) == 1 {
-		return fmt.Errorf("%s: 1 mistake", path)
-	}
-	return fmt.Errorf("%s: %d mistakes", path, len(faults.Problems))
+	return fmt.Errorf("%s: %s", path, count(len(faults.Problems), "mistake", "mistakes"))
 }
 
 // warned is the error of a site file whose warnings count; nil if there are none.
 func warned(path string, c *configs.Config) error {
-	switch n := len(c.Warnings); n {
-	case 0:
+	if len(c.Warnings) == 0 {
 		return nil
-	case 1:
-		return fmt.Errorf("%s: 1 warning", path)
-	default:
-		return fmt.Errorf("%s: %d warnings", path, n)
 	}
+	return fmt.Errorf("%s: %s", path, count(len(c.Warnings), "warning", "warnings"))
 }
 
 // watched returns how many facilities of the site are equipment, and neither a

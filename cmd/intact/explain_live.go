@@ -34,9 +34,14 @@ type liveRule struct {
 	Ends     *time.Time   `json:"ends"`
 	Left     *float64     `json:"left"`
 	Clears   gateway.Text `json:"clears"`
-	Alert    *int64       `json:"alert"`
-	ShownAs  string       `json:"shown_as"`
-	Shelf    *struct {
+	OverTime []struct {
+		Means gateway.Text `json:"means"`
+		Value *float64     `json:"value"`
+		Unit  string       `json:"unit"`
+	} `json:"over_time"`
+	Alert   *int64 `json:"alert"`
+	ShownAs string `json:"shown_as"`
+	Shelf   *struct {
 		By     string     `json:"by"`
 		Second string     `json:"second"`
 		Reason string     `json:"reason"`
@@ -166,6 +171,14 @@ func (r *liveRule) tell(s *configs.ExplainSection, several bool) {
 		add(s, "规则", "rule", gateway.Text{ZH: r.Key, EN: r.Key})
 	}
 	add(s, "状态", "state", state)
+	for _, f := range r.OverTime {
+		value := gateway.Text{ZH: "未知", EN: "not known"}
+		if f.Value != nil {
+			text := strings.TrimSpace(strconv.FormatFloat(*f.Value, 'g', 4, 64) + " " + f.Unit)
+			value = gateway.Text{ZH: text, EN: text}
+		}
+		add(s, "其中", "looking back", gateway.Text{ZH: f.Means.ZH + "：" + value.ZH, EN: f.Means.EN + ": " + value.EN})
+	}
 	if r.Left != nil {
 		left := (time.Duration(*r.Left) * time.Second).String()
 		if r.Ends != nil {

@@ -24,7 +24,7 @@ func printReplay(w io.Writer, site *gateway.Site, r *replay.Report, suggested []
 }
 
 func printSpan(w io.Writer, site *gateway.Site, r *replay.Report) {
-	fmt.Fprintf(w, "%s to %s (%s), %d samples\n", minute(site, r.From), minute(site, r.To), lasting(r.Duration()), r.Samples)
+	fmt.Fprintf(w, "%s to %s (%s), %s\n", minute(site, r.From), minute(site, r.To), lasting(r.Duration()), count(r.Samples, "sample", "samples"))
 	for _, g := range r.Gaps {
 		fmt.Fprintf(w, "  nothing was recorded from %s to %s (%s)\n", minute(site, g.From), minute(site, g.To), lasting(g.To.Sub(g.From)))
 	}
@@ -38,11 +38,7 @@ func outcome(r *replay.Report) string {
 			opened = append(opened, fmt.Sprintf("%d %s", n, p))
 		}
 	}
-	alarms := "1 alarm"
-	if r.Alarms != 1 {
-		alarms = fmt.Sprintf("%d alarms", r.Alarms)
-	}
-	return fmt.Sprintf("%s (%.2f per hour), tickets: %s, notices: %d", alarms, perHour(r.Alarms, r.Duration()), cmp.Or(strings.Join(opened, ", "), "none"), r.Notices)
+	return fmt.Sprintf("%s (%.2f per hour), tickets: %s, notices: %d", count(r.Alarms, "alarm", "alarms"), perHour(r.Alarms, r.Duration()), cmp.Or(strings.Join(opened, ", "), "none"), r.Notices)
 }
 
 // printRules writes the rules that did something, the busiest first.
@@ -59,7 +55,7 @@ func printRules(w io.Writer, site *gateway.Site, r *replay.Report) {
 		}
 		_ = t.Flush()
 	}
-	fmt.Fprintf(w, "\n%d rules had their data and were never active\n", len(r.Rules)-len(busy))
+	fmt.Fprintf(w, "\n%s had data and never came into force\n", count(len(r.Rules)-len(busy), "rule", "rules"))
 }
 
 func remark(x replay.Rule) string {
@@ -76,18 +72,18 @@ func remark(x replay.Rule) string {
 // printBlind writes which rules could not see. Those without any data, or without
 // links, which only the gateway records, are only counted.
 func printBlind(w io.Writer, blind []replay.Blind) {
-	count := make(map[replay.Lack]int)
+	lacking := make(map[replay.Lack]int)
 	for _, b := range blind {
-		count[b.Lacks]++
+		lacking[b.Lacks]++
 	}
-	if n := count[replay.LacksFacility]; n > 0 {
-		fmt.Fprintf(w, "%d rules are on facilities of which nothing was recorded\n", n)
+	if n := lacking[replay.LacksFacility]; n > 0 {
+		fmt.Fprintf(w, "%s on facilities of which nothing was recorded\n", count(n, "rule", "rules"))
 	}
-	if n := count[replay.LacksOwn]; n > 0 {
-		fmt.Fprintf(w, "%d rules on silence and on the gateway itself had no data: no links were recorded\n", n)
+	if n := lacking[replay.LacksOwn]; n > 0 {
+		fmt.Fprintf(w, "%s on silence and on the gateway itself without data: no links were recorded\n", count(n, "rule", "rules"))
 	}
-	if n := count[replay.LacksPoints]; n > 0 {
-		fmt.Fprintf(w, "%d rules were blind, for want of a point:\n", n)
+	if n := lacking[replay.LacksPoints]; n > 0 {
+		fmt.Fprintf(w, "%s blind, for want of a point:\n", count(n, "rule", "rules"))
 	}
 	for _, b := range blind {
 		if b.Lacks == replay.LacksPoints {

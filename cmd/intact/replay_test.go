@@ -79,7 +79,7 @@ func TestReplay(t *testing.T) {
 			"101 alarms (340.13 per hour), tickets: 1 ordinary, notices: 5\n",
 			"RULE               SEVERITY  TIMES  PER HOUR  CHATTER  ACTIVE  LONGEST  FIRST                LAST                 \n" +
 				"meter-1/high/v_l1  warning     101    340.13      100   9m20s    1m00s  2026-03-10 09:00:02  2026-03-10 09:16:42  \n",
-			"\n0 rules had their data and were never active\n",
+			"\n0 rules had data and never came into force\n",
 			"electric_meter/high chatters: 100 of its 101 activations came within a minute of the last return. What would help:\n" +
 				"  reset: $most - 1 V  (now $most)\n      101 → 1 activations, no chatter left, no fault missed\n" +
 				"  clear_after: 10s  (now 0s)\n      101 → 1 activations, no chatter left, no fault missed\n" +

@@ -155,7 +155,7 @@ func printTests(out, errs io.Writer, files []testedFile) {
 			}
 		}
 		if len(f.Problems) == 0 && failed == 0 {
-			fmt.Fprintf(out, "ok   %s: %d tests\n", f.File, len(f.Tests))
+			fmt.Fprintf(out, "ok   %s: %s\n", f.File, count(len(f.Tests), "test", "tests"))
 		}
 	}
 }
@@ -174,7 +174,7 @@ func verdict(files []testedFile) error {
 	}
 	var errs []error
 	if mistakes > 0 {
-		errs = append(errs, fmt.Errorf("%d mistakes in the test files", mistakes))
+		errs = append(errs, fmt.Errorf("%s in the test files", count(mistakes, "mistake", "mistakes")))
 	}
 	if failed > 0 {
 		errs = append(errs, fmt.Errorf("%d of %d tests failed", failed, tests))

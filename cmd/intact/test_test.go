@@ -38,7 +38,7 @@ func TestRuleTests(t *testing.T) {
 		stdout string
 		stderr string
 	}{
-		{"all is as expected", []string{good}, 0, "ok   " + good + ": 1 tests\n", ""},
+		{"all is as expected", []string{good}, 0, "ok   " + good + ": 1 test\n", ""},
 		{"one is not", []string{good, failing}, 1, "FAIL " + failing + ": water is told of after three seconds\n" +
 			"  failing.yaml:8:41: at 7s leak-1/leak/leak\n      want active\n      got  pending critical (since 5s, leak 1)\n", "intact: 1 of 2 tests failed\n"},
 		{"a mistake in a file", []string{mistaken}, 1, "", "mistaken.yaml:8:41: no rule \"leak-1/leek/leak\" is at work"},

@@ -55,3 +55,11 @@ func tellMisuse(cmd *cobra.Command, err error) {
 	}
 	fmt.Fprintf(os.Stderr, "more: %s --help\n", cmd.CommandPath())
 }
+
+// count says how many there are of something.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

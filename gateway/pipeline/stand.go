@@ -16,6 +16,8 @@ type RuleStand struct {
 	Key   string
 	Point gateway.PointID
 	Terms string
+	// Features are what it looks back at.
+	Features []rules.Feature
 	Alert *alerts.Alert // the open one, nil for none
 	Cause *alerts.Alert // that hides Alert
 }
@@ -47,7 +49,11 @@ func (p *Pipeline) ruleStands(f gateway.FacilityID, rule string) (all []RuleStan
 		if in.Facility != f || in.Rule.ID != rule {
 			continue
 		}
-		s := RuleStand{Stand: p.parts.Engine.Stand(rules.Ref(i)), Key: in.Key, Terms: p.parts.Engine.Terms(rules.Ref(i)), Alert: byKey[in.Key]}
+		ref := rules.Ref(i)
+		s := RuleStand{
+			Stand: p.parts.Engine.Stand(ref), Key: in.Key, Terms: p.parts.Engine.Terms(ref),
+			Features: p.parts.Engine.FeaturesOf(ref), Alert: byKey[in.Key],
+		}
 		if in.Point != gateway.NoPoint {
 			s.Point = p.parts.Site.Point(in.Point).ID()
 		}

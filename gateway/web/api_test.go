@@ -70,6 +70,7 @@ func TestReadingTheAPI(t *testing.T) {
 			"items.#": "1", "next": "null", "items.0.site": `"lakeside"`, "items.0.phase": `"active"`, "items.0.severity": `"warning"`, "items.0.left": "90",
 			"items.0.ends": `"2026-03-10T12:01:30+08:00"`, "items.0.at": `"2026-03-10T12:00:00+08:00"`, "items.0.alert": "3", "items.0.shown_as": `"shelved"`,
 			"items.0.shelf.by": `"王强"`, "items.0.cause.alert": "2", "items.0.cause.facility": `"lift-1"`, "items.0.cause.title.zh": `"停电"`,
+			"items.0.over_time.#": "2", "items.0.over_time.0.means.en": `"slope of v_l1 over 5 min"`, "items.0.over_time.0.value": "2.5", "items.0.over_time.1.value": "null",
 			"items.0.clears.en": `"v_l1 \u003c= 235.4 V, once its inputs are known again, for 1 min, and then a person resets it"`,
 			"items.0.clears.zh": `"v_l1 \u003c= 235.4 V，且输入数据恢复，持续1分，再由人工复位"`,
 		}},

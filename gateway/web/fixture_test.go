@@ -169,6 +169,10 @@ func (d *desk) Rule(_ context.Context, f gateway.FacilityID, rule string) ([]pip
 		Key: "meter-1/v_high", Point: "meter-1/v_l1", Terms: "warning: v_l1 > 235.4 V",
 		Stand: rules.Stand{Phase: rules.Active, Severity: rules.Warning, Stale: true, Since: noon - 600_000, Ends: noon + 90_000,
 			Until: "v_l1 <= 235.4 V", ClearAfter: time.Minute, Latch: true},
+		Features: []rules.Feature{
+			{Written: "rate(v_l1, 5min)", Means: text("v_l1 在 5 min 内的变化速度", "slope of v_l1 over 5 min"), Unit: "V/min", Value: 2.5, Quality: gateway.Good},
+			{Written: "max(v_l1, 1h)", Value: 7, Quality: gateway.BadTimeout},
+		},
 		Alert: &alerts.Alert{ID: 3, Phase: rules.Active, Shelf: alerts.Shelf{Since: noon - 1000, Until: noon + 3600_000, By: "王强", Reason: "transformer"}},
 		Cause: &alerts.Alert{ID: 2, Facility: "lift-1", Rule: "power", Title: text("停电", "Power lost")},
 	}}, noon, d.refuse

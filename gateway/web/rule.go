@@ -30,10 +30,19 @@ type ruleJSON struct {
 	Paused   bool               `json:"paused"`
 	Terms    string             `json:"terms"`
 	Clears   gateway.Text       `json:"clears,omitzero"` // what would end it
+	OverTime []featureJSON      `json:"over_time,omitempty"`
 	Alert    *alerts.ID         `json:"alert"`
 	ShownAs  string             `json:"shown_as,omitempty"` // of the alert
 	Shelf    *shelfJSON         `json:"shelf"`
 	Cause    *causeJSON         `json:"cause"` // what hides the alert
+}
+
+// featureJSON is what a rule looks back at. Value is null while it is not known.
+type featureJSON struct {
+	Name  string       `json:"name"`  // as it is written in the rule
+	Means gateway.Text `json:"means"` // in words
+	Value *float64     `json:"value"`
+	Unit  string       `json:"unit,omitempty"`
 }
 
 // causeJSON names the alert behind which another one is hidden.
@@ -73,6 +82,13 @@ func viewRule(site *gateway.Site, facility gateway.FacilityID, rule string, at g
 	}
 	if r.Phase != rules.Normal {
 		j.Severity = r.Severity.String()
+	}
+	for _, f := range r.Features {
+		view := featureJSON{Name: f.Written, Means: f.Means, Unit: f.Unit}
+		if f.Quality.HasValue() {
+			view.Value = number(f.Value)
+		}
+		j.OverTime = append(j.OverTime, view)
 	}
 	switch {
 	case !r.Ends.IsZero():
