@@ -92,11 +92,11 @@ var script = map[gateway.FacilityID][]scripted{
 	},
 	"water": {
 		{fault: "burst", found: "burst"}, {fault: "signal_loss", found: "signal_poor"},
-		{fault: "leak", blind: "a leak below the highest flow shows at night only: it takes a rule on the least flow of a night"},
+		{fault: "leak", found: "night_leak", lasts: 24 * time.Hour}, // what is less than the highest flow shows at night
 	},
 	"gas": {
 		{fault: "signal_loss", found: "meter_error"},
-		{fault: "leak", blind: "a leak below the highest flow shows at night only: it takes a rule on the least flow of a night"},
+		{fault: "leak", blind: "below the highest flow it looks like a boiler that runs: only the site knows the least flow of its nights"},
 	},
 	"room": {
 		{fault: "hot", found: "temperature_high"}, {fault: "humid", found: "humidity_high"}, {fault: "leak", found: "leak"}, {fault: "low_battery", found: "battery_low"},

@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -189,7 +190,7 @@ func (p *shippedPack) level(t *testing.T, r *rules.Spec, l rules.Level) string {
 	if hold == (rules.Hold{}) {
 		hold = r.Hold
 	}
-	points := "`" + strings.Join(r.Points, "`, `") + "`"
+	points := "`" + cmp.Or(r.Value, strings.Join(r.Points, "`, `")) + "`"
 	switch {
 	case l.Above == onOff:
 		return points + " is on" + lasting(hold)
