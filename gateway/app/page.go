@@ -17,7 +17,7 @@ import (
 // come again.
 func (a *App) show(p *parts) {
 	registry := metrics.New(metrics.Options{
-		Snapshot: p.pipeline.Snapshot, Sources: p.sources, Senders: p.senders, Influx: p.influx, Reloads: a.reloads, Version: a.o.Version,
+		Snapshot: p.pipeline.Snapshot, Sources: p.sources, Senders: p.senders, Influx: p.influx, Reloads: a.reloads, Data: a.o.Data, Version: a.o.Version,
 	})
 	done := make(chan struct{})
 	o := web.Options{Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done}

@@ -148,7 +148,7 @@ func New(parts Parts, o Options) *Pipeline {
 		self:     make(map[string]gateway.PointRef),
 		sights:   watchInputs(parts.Site, parts.Engine),
 	}
-	p.stats.Breaches = make(map[string]uint64)
+	p.stats.Breaches, p.stats.Work = make(map[string]uint64), newWork()
 	p.recorder = newRecorder(parts.Store, o.Log, p.show, o.Notices)
 	start, _ := p.clock.now()
 	for ref, pt := range parts.Site.Points() {

@@ -57,6 +57,7 @@ type recorder struct {
 	wake   chan struct{} // something to write
 
 	commits, failures, lost atomic.Uint64
+	busy                    atomic.Int64 // nanoseconds in the store
 
 	mu      sync.Mutex
 	room    sync.Cond
@@ -237,7 +238,9 @@ func (r *recorder) commit(steps []*step) error {
 			r.fail(failing, "the disk does not answer")
 		}
 	})
+	began := time.Now()
 	err := r.store.Commit(ctx, changes...)
+	r.busy.Add(int64(time.Since(began)))
 	over.Store(true)
 	watch.Stop()
 	if err != nil {

@@ -46,15 +46,17 @@ type FacilityState struct {
 
 // Stats are counters since the start of the gateway.
 type Stats struct {
-	Samples        uint64 // taken by the loop
-	BadSamples     uint64 // of them without a value
-	Coalesced      uint64 // analog samples replaced by a newer one before the loop took them
-	Transitions    uint64 // changes of rule instances
-	Commits        uint64 // transactions of the recorder
+	Samples        uint64        // taken by the loop
+	BadSamples     uint64        // of them without a value
+	Coalesced      uint64        // analog samples replaced by a newer one before the loop took them
+	Transitions    uint64        // changes of rule instances
+	Commits        uint64        // transactions of the recorder
+	CommitTime     time.Duration // that the transactions took, refused ones included
 	CommitFailures uint64
 	Lost           uint64            // journal rows given up because the disk failed for too long
 	Unsent         uint64            // notices given up with them, before anybody took them
 	Breaches       map[string]uint64 // SLA clocks that ran out, by clock
+	Work           Work
 }
 
 // Changed returns a channel that is closed when there is a newer snapshot than
@@ -105,9 +107,10 @@ func (p *Pipeline) show(s *Snapshot) {
 
 func (p *Pipeline) countStats() Stats {
 	s := p.stats
-	s.Breaches = maps.Clone(p.stats.Breaches)
+	s.Breaches, s.Work = maps.Clone(p.stats.Breaches), p.stats.Work.clone()
 	s.Commits, s.CommitFailures = p.recorder.commits.Load(), p.recorder.failures.Load()
 	s.Lost = p.recorder.lost.Load()
+	s.CommitTime = time.Duration(p.recorder.busy.Load())
 	s.Unsent = p.recorder.outbox.lost.Load()
 	for _, r := range p.sources() {
 		s.Coalesced += r.coalescedCount()

@@ -137,6 +137,7 @@ func (p *Pipeline) recordJobs(jobs []tickets.Event) {
 		p.dirty = true
 		p.entry(j.At, "ticket."+j.Name, j.Ticket.Facility, j.By, j.Ticket)
 		p.pending.Tickets = append(p.pending.Tickets, j.Ticket)
+		p.stats.Work.count(j)
 		if j.Name == "breached" {
 			p.stats.Breaches[j.Note]++
 		}

@@ -11,7 +11,8 @@
 //     an old value. The same holds for a rate without data.
 //   - A label takes a bounded number of values that the site's configuration
 //     decides; no name of a person and no text from outside becomes one. Beyond
-//     MaxPoints values, points are left out and counted.
+//     MaxPoints points, MaxOpen alerts and MaxOpen tickets, what is too many is
+//     left out and counted.
 package metrics
 
 import (
@@ -40,6 +41,7 @@ type Options struct {
 	Senders  []*notify.Sender
 	Influx   *influx.Writer
 	Reloads  *Reloads
+	Data     string // directory of the database
 	Version  string // of the program, for intact_build_info
 	Revision string // of its source
 }
@@ -67,6 +69,9 @@ func New(o Options) *prometheus.Registry {
 	}
 	if o.Reloads != nil {
 		r.MustRegister(o.Reloads.total)
+	}
+	if o.Data != "" {
+		r.MustRegister(disk(o.Data))
 	}
 	if o.Influx != nil {
 		r.MustRegister(exports{o.Influx.Stats})

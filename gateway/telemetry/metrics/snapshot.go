@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,11 +29,19 @@ var (
 		"building", "class", "facility")
 	facilityFaults = family("facility_faults_total", "Times the facility went from up to down since it came into service.",
 		"building", "class", "facility")
+	facilityPlanned = family("facility_planned_seconds_total", "Time the facility was stopped on purpose since it came into service, in seconds.",
+		"building", "class", "facility")
+	facilityInfo = family("facility_info", "Always 1; its labels say what the facility is called and where it is.",
+		"building", "class", "facility", "criticality", "place", "name_zh", "name_en")
 	intactRate = family("rate", "Intact rate of all counted facilities in the window as a ratio from 0 to 1; absent without data.", "window")
 	coverage   = family("coverage_ratio", "Share of the due time of all counted facilities in the window whose state is known, from 0 to 1; absent if none was due.", "window")
 
-	pointValue   = family("point_value", "Newest value of the point in the unit of its label; absent while the value is bad.", "facility", "point", "unit")
-	pointAge     = family("point_age_seconds", "Time since the newest value of the point came, in seconds; absent while the value is bad.", "facility", "point")
+	pointValue = family("point_value", "Newest value of the point in the unit of its label; absent while the value is bad.", "facility", "point", "unit")
+	pointAge   = family("point_age_seconds", "Time since the newest value of the point came, in seconds; absent while the value is bad.", "facility", "point")
+	rateTarget = family("rate_target", "Intact rate that the site is held to as a ratio from 0 to 1.")
+	budget     = family("down_budget_seconds", "Down time of all counted facilities together that keeps the intact rate of this month at its target, in seconds.")
+	budgetLeft = family("down_budget_left_seconds", "What is left of the down time that this month allows, in seconds; below 0 once it is used up.")
+
 	points       = family("points", "Points by the quality of their newest sample.", "quality")
 	pointsHidden = family("points_left_out", "Points that have no series of their own because there are too many.")
 
@@ -47,6 +56,7 @@ var (
 	coalesced      = family("samples_coalesced_total", "Analog samples replaced by a newer one under overload since the gateway started.")
 	transitions    = family("rule_transitions_total", "Changes of rule instances since the gateway started.")
 	commits        = family("journal_commits_total", "Transactions written to disk since the gateway started.")
+	commitTime     = family("journal_commit_seconds_total", "Time that the transactions took on their way to disk, in seconds since the gateway started.")
 	commitFailures = family("journal_commit_failures_total", "Transactions the disk refused since the gateway started.")
 	noticesLost    = family("notices_lost_total", "Notices that nobody will be sent: more waited for their receiver than memory holds while the disk failed. Since the gateway started.")
 	rowsLost       = family("journal_rows_lost_total", "Journal rows given up because the disk failed for too long, since the gateway started.")
@@ -81,15 +91,19 @@ func (c *snapshots) Collect(ch chan<- prometheus.Metric) {
 	collectFacilities(ch, s, c.rising(s))
 	collectRate(ch, "today", s.Site, s.Today)
 	collectRate(ch, "month", s.Site, s.Month)
+	collectBudget(ch, s)
 	collectPoints(ch, s)
 	collectAlerts(ch, s)
 	collectLoad(ch, s)
+	collectOpenAlerts(ch, s.Alerts)
 	collectTickets(ch, s)
+	collectOpenTickets(ch, s.Tickets)
+	collectWork(ch, s.Stats.Work)
 	collectLoop(ch, s)
 }
 
 // totals are sums over a facility's time in service, in milliseconds.
-type totals struct{ down, required, unknown, faults int64 }
+type totals struct{ down, required, planned, unknown, faults int64 }
 
 // rising returns the totals of s as they may be shown as counters: none of them
 // lower than the last time. A fault ends at its first good sample, which is
@@ -104,7 +118,8 @@ func (c *snapshots) rising(s *pipeline.Snapshot) []totals {
 	for i, t := range s.Total {
 		m := &c.told[i]
 		m.down, m.required = max(m.down, t.Down), max(m.required, t.Required())
-		m.unknown, m.faults = max(m.unknown, t.Unknown), max(m.faults, t.Faults)
+		m.planned, m.unknown = max(m.planned, t.Planned), max(m.unknown, t.Unknown)
+		m.faults = max(m.faults, t.Faults)
 	}
 	return slices.Clone(c.told)
 }
@@ -118,13 +133,34 @@ func collectFacilities(ch chan<- prometheus.Metric, s *pipeline.Snapshot, sums [
 		gauge(ch, facilityState, float64(s.Facilities[i].Class), labels...)
 		counter(ch, facilityDown, seconds(t.down), labels...)
 		counter(ch, facilityRequired, seconds(t.required), labels...)
+		counter(ch, facilityPlanned, seconds(t.planned), labels...)
 		counter(ch, facilityUnknown, seconds(t.unknown), labels...)
 		counter(ch, facilityFaults, float64(t.faults), labels...)
+		gauge(ch, facilityInfo, 1, append(labels, string(f.Criticality), f.Place, f.Name.In(gateway.Chinese), f.Name.In(gateway.English))...)
 	}
 }
 
 // seconds returns milliseconds in the base unit of Prometheus.
 func seconds(ms int64) float64 { return float64(ms) / 1000 }
+
+// collectBudget sends how much of the down time that this month allows is left:
+// the rest of the month is taken to be due in full.
+func collectBudget(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
+	var all intact.Tally
+	counted := int64(0)
+	for i, f := range s.Site.Facilities() {
+		if f.Class.Counted() {
+			all = all.Add(s.Month[i])
+			counted++
+		}
+	}
+	start := intact.MonthStart(s.At, s.Site.Location)
+	end := intact.MonthStart(start.Add(32*24*time.Hour), s.Site.Location)
+	allowed := (all.Required() + int64(end-s.At)*counted) * (100 - intact.Target) / 100
+	gauge(ch, rateTarget, intact.Target/100.0)
+	gauge(ch, budget, seconds(allowed))
+	gauge(ch, budgetLeft, seconds(allowed-all.Down))
+}
 
 // collectRate sends the pooled rate of all counted facilities in one window.
 func collectRate(ch chan<- prometheus.Metric, window string, site *gateway.Site, tallies []intact.Tally) {
@@ -222,6 +258,7 @@ func collectLoop(ch chan<- prometheus.Metric, s *pipeline.Snapshot) {
 	counter(ch, coalesced, float64(s.Stats.Coalesced))
 	counter(ch, transitions, float64(s.Stats.Transitions))
 	counter(ch, commits, float64(s.Stats.Commits))
+	counter(ch, commitTime, s.Stats.CommitTime.Seconds())
 	counter(ch, commitFailures, float64(s.Stats.CommitFailures))
 	counter(ch, rowsLost, float64(s.Stats.Lost))
 	counter(ch, noticesLost, float64(s.Stats.Unsent))
