@@ -41,6 +41,7 @@ var allowed = map[string]struct {
 	"gateway/web":               {[]string{"gateway", "rules", "alerts", "alerts/acklink", "alerts/tickets", "gateway/intact", "gateway/pipeline", "gateway/report", "gateway/store"}, "pages read the snapshot and send commands"},
 	"configs":                   {[]string{"gateway", "gateway/formula", "drivers", "rules", "rules/ruletest", "alerts", "alerts/tickets", "alerts/roster", "alerts/notify", "gateway/telemetry/influx", "configs/yaml"}, "configs knows every part's configuration and no running part"},
 	"configs/yaml":              {[]string{"gateway"}, "decoding knows positions, not meaning"},
+	"configs/dashboards":        {[]string{"gateway"}, "dashboards are written from the words of the site; what runs never sees them"},
 	"simulators/plant":          {[]string{"gateway"}, "physics knows no wire"},
 	"simulators/modbus":         {[]string{"gateway", "drivers", "simulators/plant"}, "the simulator reads profiles as data and never uses the driver's codec"},
 	"simulators/mqtt":           {nil, "a broker and a publisher"},
@@ -61,6 +62,7 @@ var onlyFrom = map[string]struct {
 	"github.com/eclipse/paho.mqtt.golang":            {[]string{"drivers/mqtt", "simulators/mqtt"}, "its faults are fenced in once"},
 	"github.com/influxdata/influxdb-client-go/v2":    {[]string{"gateway/telemetry/influx"}, "its asynchronous writer loses points"},
 	"github.com/prometheus/client_golang/prometheus": {[]string{"gateway/telemetry/metrics"}, "other parts count; one part exports"},
+	module + "configs/dashboards":                    {nil, "Grafana's library stays out of the product"},
 	"modernc.org/sqlite":                             {[]string{"gateway/store"}, "one owner of the database"},
 	"github.com/goccy/go-yaml":                       {[]string{"configs/yaml", "configs"}, "owners of configuration never see YAML"},
 }
