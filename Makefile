@@ -1,10 +1,10 @@
 # Two targets are for everybody: `make test` and `make build`. The rest is what
 # `.ci/run` and they are made of.
 
-# What the tests talk to: a broker, a metrics server, an Alertmanager, a time series database
-# that takes the InfluxDB v2 write, a mail server, foreign Modbus peers and a
+# What the tests talk to: a broker, a metrics server, an Alertmanager, two time series databases
+# (one takes the InfluxDB v2 write, one answers InfluxQL), a mail server, foreign Modbus peers and a
 # browser.
-PEERS = mosquitto mosquitto-clients prometheus prometheus-alertmanager victoria-metrics python3-pymodbus python3-serial-asyncio python3-aiosmtpd mbpoll chromium fonts-noto-cjk
+PEERS = mosquitto mosquitto-clients prometheus prometheus-alertmanager victoria-metrics influxdb python3-pymodbus python3-serial-asyncio python3-aiosmtpd mbpoll chromium fonts-noto-cjk
 
 # staticcheck runs from its own module file, so that the product's stays short.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2

@@ -76,7 +76,7 @@ func fire() page {
 			{form: lines, title: words("消防水箱水位", "Fire tank level"), unit: units.Meter, low: new(0.0), read: of(reading{points: "tank_level"})},
 			{
 				form: lines, title: words("稳压泵每小时启动次数", "Jockey pump starts per hour"), low: new(0.0), steps: []step{{0, good}, {15, bad}},
-				about: words("超过 15 次/小时：管网可能渗漏。", "More than 15 an hour: the pipes may leak."), read: of(reading{points: "jockey_starts", how: grown, over: "1h"}),
+				about: words("超过 15 次/小时：管网可能渗漏。", "More than 15 an hour: the pipes may leak."), read: of(reading{points: "jockey_starts"}),
 			},
 			{
 				form: timeline, w: 12, h: 8, title: words("消防泵自动位", "Fire pump in automatic"), words: yesNo, read: of(reading{points: "auto"}),
