@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -204,13 +203,7 @@ intact_sla_breaches_total{clock="respond"} 0
 }
 
 func TestNamesFollowTheRulesOfPrometheus(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("promtool is missing")
-		}
-		t.Skip("promtool is missing: apt-get install prometheus")
-	}
+	promtool := needPromtool(t)
 	b := newBound(t)
 	b.snap.Month[0].Up = 1
 	b.modbus.Units = []modbus.UnitStats{{Unit: 1, Requests: map[string]uint64{"good": 1}}}
