@@ -29,7 +29,7 @@ const dashboardFiles = "../../configs/dashboards"
 // quietHere are the panels that the demo has nothing to show for, because all is
 // well there: their queries must run, and may find nothing.
 var quietHere = map[string]bool{
-	"power.json Alerts now": true, "power.json 当前告警": true,
+	"power.json Alerts now": true, "power.json 当前报警": true,
 }
 
 // TestEveryQueryOfTheDashboardsFindsDataInTheDemo runs the simulated building

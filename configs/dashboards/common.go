@@ -33,7 +33,7 @@ var states = []word{
 	{"2", words("故障停机", "Down"), bad},
 	{"3", words("计划停机", "Planned"), planned},
 	{"4", words("未知", "Unknown"), unknown},
-	{"5", words("不考核", "Excluded"), quiet},
+	{"5", words("除外", "Excluded"), quiet},
 }
 
 // yesNo says a flag of which 1 is well.
@@ -52,7 +52,7 @@ var anyIsBad = []step{{0, good}, {1, bad}}
 func stateOf(where string) panel {
 	return panel{
 		form: timeline, title: words("设施状态", "State of the facilities"), words: states, openPlaces: true,
-		about: words("灰色或空白表示没有数据，不等于正常。", "Gaps mean that nothing is known, not that all is well."),
+		about: words("空白表示没有数据，不等于正常。", "Gaps mean that nothing is known, not that all is well."),
 		ask:   []query{{expr: named("intact_facility_state{" + where + "}")}},
 	}
 }
@@ -60,18 +60,18 @@ func stateOf(where string) panel {
 // chosen selects the facilities that a page's variable names.
 const chosen = here + `,facility=~"$facility"`
 
-// openAlerts is the list of what is wrong now, the newest last.
+// openAlerts is the list of what is wrong now.
 func openAlerts(where string) panel {
 	return panel{
-		form: list, w: 24, h: 8, title: words("当前告警", "Alerts now"),
-		about: words("只列出仍然存在且未被搁置、未被上级原因覆盖的告警。点编号打开网关页面确认。",
+		form: list, w: 24, h: 8, title: words("当前报警", "Alerts now"),
+		about: words("只列出仍然存在且未被搁置、未被上级原因覆盖的报警。点编号打开网关页面确认。",
 			"Alerts whose condition lasts and that are neither shelved nor hidden behind their cause. The number opens the page of the gateway, where to acknowledge."),
 		ask: []query{
 			{expr: "time() - " + named("intact_alert_started_timestamp_seconds{"+where+"}")},
 			{expr: named("intact_alert_number{" + where + "}")},
 		},
 		columns: []column{
-			{field: "name", title: words("设施", "Facility")}, {field: "title", title: words("告警", "Alert")},
+			{field: "name", title: words("设施", "Facility")}, {field: "title", title: words("报警", "Alert")},
 			{field: "severity", title: words("级别", "Severity"), words: severityWords},
 			{field: "point", title: words("测点", "Point")},
 			{field: "Value #A", title: words("已持续", "For"), unit: units.Seconds},
@@ -102,8 +102,8 @@ func frequentAlerts(where string) panel {
 		return fmt.Sprintf(`topk(15, sum by (title_%s) ((max by (%s) (changes(intact_alert_started_timestamp_seconds{%s}[$__range])) + 1) * on(instance, facility) group_left() intact_facility_info{%s}))`, l, of, here, where)
 	}
 	return panel{
-		form: bars, title: words("告警次数排行（原因帕累托）", "Most frequent alerts (Pareto of causes)"),
-		about: words("所选时间内每种告警出现的次数。", "How often each kind of alert came up in the chosen time."),
+		form: bars, title: words("报警次数排行（原因帕累托）", "Most frequent alerts (Pareto of causes)"),
+		about: words("所选时间内每种报警出现的次数。", "How often each kind of alert came up in the chosen time."),
 		ask:   []query{{expr: count(gateway.English), zh: count(gateway.Chinese), legend: words("{{title_zh}}", "{{title_en}}")}},
 		steps: []step{{0, planned}},
 	}

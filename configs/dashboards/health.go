@@ -29,7 +29,7 @@ func health() page {
 			one(words("磁盘剩余", "Disk left"), words("", ""), units.PercentUnit, `intact_data_free_bytes{`+here+`} / intact_data_size_bytes{`+here+`}`, []step{{0, bad}, {0.1, act}, {0.2, good}}),
 			one(words("时钟偏差", "Clock against Prometheus"), words("网关快照时刻减 Prometheus 抓取时刻；正常为 -2 到 0 秒。", "When the gateway made its snapshot less when Prometheus scraped it; -2 to 0 s is normal."),
 				units.Seconds, `intact_snapshot_timestamp_seconds{`+here+`} - timestamp(intact_snapshot_timestamp_seconds{`+here+`})`, []step{{-1e9, bad}, {-5, good}, {2, bad}}),
-			one(words("没有序列的", "Left out"), words("因数量上限没有自己序列的测点、告警、工单。", "Points, alerts and tickets without series of their own, because there are too many."),
+			one(words("没有序列的", "Left out"), words("因数量上限没有自己序列的测点、报警、工单。", "Points, alerts and tickets without series of their own, because there are too many."),
 				"", `intact_points_left_out{`+here+`} + intact_alerts_left_out{`+here+`} + intact_tickets_left_out{`+here+`}`, anyIsBad),
 			{form: timeline, h: 7, title: words("总线连接", "Lines connected"), words: yesNo, ask: []query{{expr: `intact_bus_connected{` + here + `}`, legend: bus}}},
 			{form: timeline, h: 10, title: words("设备应答", "Devices that answer"), words: yesNo, read: []reading{{classes: ".+", points: "link"}}},

@@ -22,7 +22,7 @@ func overview() page {
 			units.PercentUnit, `intact_coverage_ratio{`+here+`,window="month"}`, []step{{0, bad}, {0.9, watch}, {0.99, good}})),
 		sized(4, 6, one(words("当前故障停机", "Down now"), words("故障停机的设施数。", "Facilities that are down."),
 			"", `sum(intact_facility_state{`+area+`} == bool 2)`, anyIsBad)),
-		sized(4, 6, one(words("未确认告警", "Alerts nobody acknowledged"), words("", ""), "", `sum(intact_alerts_unacknowledged{`+here+`})`, anyIsBad)),
+		sized(4, 6, one(words("未确认报警", "Alerts nobody acknowledged"), words("", ""), "", `sum(intact_alerts_unacknowledged{`+here+`})`, anyIsBad)),
 		one(words("紧急工单", "Emergency tickets"), words("救援和紧急的未结工单。", "Open tickets of the priorities rescue and emergency."),
 			"", `sum(intact_tickets_open{`+here+`,priority=~"rescue|emergency"})`, anyIsBad),
 		one(words("一般工单", "Ordinary tickets"), words("", ""), "", `sum(intact_tickets_open{`+here+`,priority="ordinary"})`, []step{{0, planned}}),
@@ -48,7 +48,7 @@ func overview() page {
 	)
 	return page{
 		id: "overview", title: words("总览", "Overview"), from: "now-6h", refresh: "10s", choose: chooseArea,
-		about:  words("现在怎么样：完好率、余量、故障、告警、工单。适合上墙。", "How things stand: rate, budget, what is down, alerts, tickets. For the wall."),
+		about:  words("现在怎么样：完好率、余量、故障、报警、工单。适合上墙。", "How things stand: rate, budget, what is down, alerts, tickets. For the wall."),
 		panels: panels,
 	}
 }

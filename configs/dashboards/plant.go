@@ -13,7 +13,7 @@ func lifts() page {
 		about: words("哪台电梯停了、为什么、跑了多少、救援多快到场。", "Which lift stands still, why, how much each one runs, how fast help is there."),
 		panels: []panel{
 			sized(6, 5, one(words("停用的电梯", "Lifts down"), words("", ""), "", `sum(intact_facility_state{`+chosen+`} == bool 2)`, anyIsBad)),
-			sized(6, 5, one(words("困人（所选时间）", "Entrapments in the chosen time"), words("困人告警的次数。没有发生过则为“—”。", "How often a passenger was trapped; — if none was."),
+			sized(6, 5, one(words("困人（所选时间）", "Entrapments in the chosen time"), words("困人报警的次数。没有发生过则为“—”。", "How often a passenger was trapped; — if none was."),
 				"", `sum(max by (instance, facility, rule) (changes(intact_alert_started_timestamp_seconds{`+chosen+`,rule=~"entrapment.*"}[$__range])) + 1)`, anyIsBad)),
 			sized(6, 5, one(words("30 分钟内到场", "On site within 30 min"), words("所选时间内全部工单，不只电梯。", "Of all tickets in the chosen time, not of lifts alone."),
 				units.PercentUnit, `sum(increase(intact_ticket_arrival_seconds_bucket{`+here+`,le=~"1800([.]0)?"}[$__range])) / (sum(increase(intact_ticket_arrival_seconds_count{`+here+`}[$__range])) > 0)`, []step{{0, bad}, {0.9, watch}, {1, good}})),
@@ -164,7 +164,7 @@ func power() page {
 			{form: lines, title: words("每小时用电量", "Energy per hour"), unit: units.KiloWattHour, low: new(0.0), read: of(reading{points: "k?wh_in", how: grown, over: "1h"})},
 			{
 				form: lines, title: words("各楼栋日用电量", "Energy of a day by building"), unit: units.KiloWattHour, low: new(0.0),
-				about: words("过去 24 小时；虚值为一周前同一时刻。", "Of the last 24 hours, with the same time a week ago beside it."),
+				about: words("过去 24 小时，并附一周前同一时刻。", "Of the last 24 hours, with the same time a week ago beside it."),
 				ask: []query{
 					{expr: byBuilding, legend: words("{{building}}", "{{building}}")},
 					{expr: `sum by (building) (increase(` + energy + `[1d] offset 1w) * on(instance, facility) group_left(building) intact_facility_info{` + here + `})`, legend: words("{{building}} 一周前", "{{building}} a week ago")},

@@ -204,7 +204,7 @@ func (s source) annotations(p page, l gateway.Language) []cog.Builder[dashboard.
 	}
 	name := nameLabel(l)
 	return []cog.Builder[dashboard.AnnotationQuery]{
-		mark(words("告警", "Alerts"), named(`intact_alert_started_timestamp_seconds{`+here+chosen+`} * 1000`),
+		mark(words("报警", "Alerts"), named(`intact_alert_started_timestamp_seconds{`+here+chosen+`} * 1000`),
 			"{{"+name+"}}", "{{title_"+string(l)+"}}", "red"),
 		mark(words("工单", "Tickets"), named(`intact_ticket_opened_timestamp_seconds{`+here+chosen+`} * 1000`),
 			"{{"+name+"}}", words("工单：{{family}}", "Ticket: {{family}}").In(l), "blue"),

@@ -30,7 +30,7 @@ func repairs() page {
 			form: bars, w: 12, h: 9, title: words("未结工单按状态", "Open tickets by state"), steps: []step{{0, planned}},
 			ask: []query{
 				state("new", words("待派单", "New")), state("assigned", words("已派单", "Assigned")), state("accepted", words("已接单", "Accepted")),
-				state("arrived", words("已到场", "Arrived")), state("working", words("处理中", "Working")), state("hold", words("挂起", "On hold")), state("done", words("待验收", "Done")),
+				state("arrived", words("已到场", "On site")), state("working", words("处理中", "In repair")), state("hold", words("挂起", "On hold")), state("done", words("待验收", "Awaiting check")),
 			},
 		},
 		panel{
@@ -45,12 +45,12 @@ func repairs() page {
 			ask: []query{{expr: `sum by (clock) (intact_ticket_deadline_timestamp_seconds{` + here + `} < bool time())`, legend: words("{{clock}}", "{{clock}}")}},
 		},
 		panel{
-			form: lines, w: 8, title: words("10 分钟内的告警", "Alerts told in 10 minutes"), low: new(0.0), steps: []step{{0, good}, {10, bad}},
-			about: words("超过 10 条为告警洪水（EEMUA 191）。", "More than 10 are a flood (EEMUA 191)."),
+			form: lines, w: 8, title: words("10 分钟内的报警", "Alerts told in 10 minutes"), low: new(0.0), steps: []step{{0, good}, {10, bad}},
+			about: words("超过 10 条为报警洪水（EEMUA 191）。", "More than 10 are a flood (EEMUA 191)."),
 			ask:   []query{{expr: `intact_alerts_told_recent{` + here + `,window="10m"}`, legend: words("条", "Alerts")}},
 		},
 		panel{
-			form: lines, w: 8, title: words("长期与抖动的告警", "Standing and chattering alerts"), low: new(0.0),
+			form: lines, w: 8, title: words("长期与抖动的报警", "Standing and chattering alerts"), low: new(0.0),
 			ask: []query{
 				{expr: `intact_alerts_standing{` + here + `}`, legend: words("超过 24 小时", "Longer than 24 h")},
 				{expr: `intact_alerts_chattering{` + here + `}`, legend: words("抖动", "Come and go")},
@@ -85,7 +85,7 @@ func openTickets() panel {
 
 var ticketStates = []word{
 	{"new", words("待派单", "New"), ""}, {"assigned", words("已派单", "Assigned"), ""}, {"accepted", words("已接单", "Accepted"), ""},
-	{"arrived", words("已到场", "Arrived"), ""}, {"working", words("处理中", "Working"), ""}, {"hold", words("挂起", "On hold"), ""}, {"done", words("待验收", "Done"), ""},
+	{"arrived", words("已到场", "On site"), ""}, {"working", words("处理中", "In repair"), ""}, {"hold", words("挂起", "On hold"), ""}, {"done", words("待验收", "Awaiting check"), ""},
 }
 
 // facility is everything of one facility.
@@ -95,7 +95,7 @@ func facility() page {
 	}
 	return page{
 		id: "facility", title: words("单个设施", "One facility"), from: "now-24h", refresh: "10s", classes: ".+", choose: chooseFacility,
-		about: words("一个设施的一切：状态、完好率、告警、全部测点。", "All of one facility: state, rate, alerts, every point."),
+		about: words("一个设施的一切：状态、完好率、报警、全部测点。", "All of one facility: state, rate, alerts, every point."),
 		panels: []panel{
 			sized(6, 5, panel{form: number, title: words("现在", "Now"), words: states, ask: []query{{expr: "intact_facility_state{" + chosen + "}", legend: words("状态", "State")}}}),
 			sized(6, 5, one(words("完好率（所选时间）", "Intact rate of the chosen time"), words("", ""), units.PercentUnit, "1 - "+time("down_seconds")+" / ("+time("required_seconds")+" > 0)", target)),
