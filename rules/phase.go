@@ -18,20 +18,26 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		s := &e.steps[i]
 		when := and(s.when.eval(e.truth), only)
 		reset := or(s.reset.eval(e.truth), not(only))
-		if when == True && reset == True {
+		if when == True {
 			reset = False // while the fault is there nothing resets it
 		}
 		known := when != Unknown
 		s.unknown = !known && (s.phase == Normal || s.phase == Pending) ||
 			reset == Unknown && (s.phase == Active || s.phase == Clearing)
-		if in.unseen == 0 {
+		switch {
+		case in.unseen > 0 && !s.met && when == Unknown && reset == True:
+			reset = Unknown // what is still to come after a start may show the fault
+		case in.unseen == 0:
 			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
+			if when == True {
+				reset = False // also while it counts as there
+			}
 		}
 		e.move(in, s, i, when, reset)
 		if in.unseen == 0 || !s.paused {
 			s.bridge = 0
 		}
-		s.judged = s.judged || known
+		s.judged, s.met = s.judged || known, s.met || known
 	}
 	return e.tell(dst, ref)
 }

@@ -412,3 +412,35 @@ func TestWhatIsLookedBackAtOutlivesARestart(t *testing.T) {
 		t.Errorf("left of a window without a rule: %+v", left)
 	}
 }
+
+// TestNothingResetsWhatMayStillBeThere has a reset that looks at another point than
+// the fault: that it holds says nothing while the fault is, counts as, or may still
+// turn out to be there.
+func TestNothingResetsWhatMayStillBeThere(t *testing.T) {
+	rule := rules.Spec{When: when("temp > 90"), Reset: when("pressure.inlet > 0.6 bar"), BadData: "alarm"}
+	phase := func(e *rules.Engine) rules.Phase { return e.Stand(0).Phase }
+
+	e := compile(t, rule)
+	feed(e, "t=95,in=0.3", 1)
+	feed(e, "t=?", 2)
+	if feed(e, "in=0.9", 3); phase(e) != rules.Active {
+		t.Errorf("a fault whose sensor is gone, which counts as a fault, is %s", phase(e))
+	}
+
+	rule.BadData = ""
+	before := compile(t, rule)
+	feed(before, "t=95,in=0.3", 1)
+	e = compile(t, rule)
+	d := make(disk)
+	d.save(before)
+	e.Resume(d.former(map[string]rules.Standing{"p/r": {Key: "p/r", Phase: rules.Active, Severity: rules.Critical, Since: 1000}}, 2000), 2000)
+	if feed(e, "in=0.9", 3); phase(e) != rules.Active {
+		t.Errorf("after a restart, before the fault was looked at, it is %s", phase(e))
+	}
+	if feed(e, "t=95", 3); phase(e) != rules.Active {
+		t.Errorf("a fault that is still there is %s", phase(e))
+	}
+	if feed(e, "t=80", 4); phase(e) != rules.Normal {
+		t.Errorf("a fault that is over is %s", phase(e))
+	}
+}
