@@ -93,7 +93,7 @@ func TestReplay(t *testing.T) {
 		{"the same rules", "--against site.yaml week.csv", 0, []string{"every rule does the same"}, ""},
 		{"no number", "wrong.csv", 1, nil, `intact: wrong.csv:2:40: "x" is no value of point v_l1 (a number`},
 		{"an unknown point", "other.csv", 1, nil, `other.csv:2:27: the site has no point "meter-1/v_ll" (did you mean "meter-1/v_l1"?`},
-		{"an unknown point that does not matter", "--ignore-unknown other.csv", 0, []string{", 1 samples"}, "warning: passed over what the site does not have: meter-1/v_ll\n"},
+		{"an unknown point that does not matter", "--ignore-unknown other.csv", 0, []string{", 1 sample\n"}, "warning: passed over what the site does not have: meter-1/v_ll\n"},
 		{"rules with a mistake", "--rules broken.yaml week.csv", 1, nil, "broken.yaml:7:5:"},
 		{"no such file", "none.csv", 1, nil, "none.csv"},
 		{"two things to compare with", "--rules old.yaml --against site.yaml week.csv", 2, nil, "--against and --rules"},
