@@ -346,21 +346,10 @@ func (b *Book) adopt(dst []Event, line *entry, now gateway.Instant) []Event {
 // returned follows the end of a condition: the alert is closed if nobody needs
 // to look at it any more, and what was hidden behind it has to speak for itself.
 func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
-	for _, child := range b.open {
-		if child.Cause == e.ID {
-			b.hold(child, Revealed)
-			child.postpone(now, settleAgain)
-			e.Children--
-		}
-	}
-	if e.Visibility == Suppressed {
-		if cause := b.byID(e.Cause); cause != nil {
-			cause.Children--
-		}
-		if e.Shelved() { // it stays in the book, and is nobody's consequence any more
-			e.Visibility, e.Cause = Shown, 0
-			delete(b.held, e.Key)
-		}
+	b.part(e, now)
+	if e.Visibility == Suppressed && e.Shelved() { // it stays in the book, and is nobody's consequence any more
+		e.Visibility, e.Cause = Shown, 0
+		delete(b.held, e.Key)
 	}
 	if e.over() {
 		e.Closed = now
@@ -368,6 +357,20 @@ func (b *Book) returned(dst []Event, e *entry, now gateway.Instant) []Event {
 	}
 	dst[len(dst)-1].Alert = e.Alert
 	return dst
+}
+
+// part takes e, which is over, away from its consequences and from its cause.
+func (b *Book) part(e *entry, now gateway.Instant) {
+	for _, child := range b.open {
+		if child.Cause == e.ID {
+			b.hold(child, Revealed)
+			child.postpone(now, settleAgain)
+			e.Children--
+		}
+	}
+	if cause := b.byID(e.Cause); e.Visibility == Suppressed && cause != nil {
+		cause.Children--
+	}
 }
 
 // over reports whether e has returned and nobody needs to look at it any more.

@@ -217,3 +217,20 @@ func TestAHundredFacilitiesOnADeadLineAreOneAnnouncement(t *testing.T) {
 		t.Errorf("%d announced, %d revealed after the line came back to all but one", announced, revealed)
 	}
 }
+
+// TestWhatIsHiddenBehindAWithdrawnAlertIsRevealed: the line is no longer judged,
+// and its lift is as silent as before.
+func TestWhatIsHiddenBehindAWithdrawnAlertIsRevealed(t *testing.T) {
+	d := newDesk(t)
+	d.change(lineLoss, rules.Active, 1)
+	d.want(d.change(lift1Loss, rules.Active, 2), "hidden lift-1#2 behind #1")
+	open := d.book.Open()
+	d.rules = d.rules[lift1Loss:]
+	d.book = alerts.NewBook(d.site, d.rules, open, 2, alerts.Options{})
+	d.wantHeard(d.book.Withdraw(nil, 3000), "withdrawn bus-b1#1")
+	var later []alerts.Event
+	for second := 3; second < 100; second++ {
+		later = append(later, d.advance(second)...)
+	}
+	d.wantHeard(later, "revealed lift-1#2")
+}

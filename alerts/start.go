@@ -41,6 +41,7 @@ func (b *Book) Withdraw(dst []Event, now gateway.Instant) []Event {
 		}
 		if e.Phase != rules.Normal {
 			e.Phase, e.Cleared, e.Chatter = rules.Normal, now, Chatter{}
+			b.part(e, now)
 		} else if e.Chattering() {
 			dst = b.calm(dst, e, now)
 		}
