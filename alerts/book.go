@@ -207,7 +207,7 @@ func (b *Book) note(dst []Event, e *entry, kind EventKind, by string, now gatewa
 		quiet = quiet || e.Chattering() || kind == Calmed && e.Phase != rules.Normal
 	case e.Shelved() || kind == Superseded: // of that one's end people heard when it returned
 		quiet = true
-	case e.Chattering() && (kind == LevelChanged || kind == Again):
+	case e.Chattering() && e.Told && (kind == LevelChanged || kind == Again):
 		quiet = true
 	case kind.Calls():
 		if quiet = e.Visibility != Shown || e.Phase == rules.Normal; !quiet {

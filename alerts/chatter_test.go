@@ -1,6 +1,7 @@
 package alerts_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,4 +129,27 @@ func TestWhatComesAgainStartsAnew(t *testing.T) {
 	if diff := cmp.Diff(alerts.Chatter{Since: 21_000, Until: 631_000, Times: 4}, e[0].Alert.Chatter); diff != "" {
 		t.Errorf("chatter (-want +got):\n%s", diff)
 	}
+}
+
+// TestWhatChatteredUnderAShelfIsToldWhenItComesAfterIt: nobody has heard of this
+// occurrence, and its shelf ends in a moment in which it is gone.
+func TestWhatChatteredUnderAShelfIsToldWhenItComesAfterIt(t *testing.T) {
+	d := newDesk(t)
+	d.change(lift1Hot, rules.Active, 1)
+	d.shelve(1, 2)
+	d.change(lift1Hot, rules.Normal, 3)
+	for _, second := range []int{3560, 3570, 3580} {
+		d.wantHeard(d.change(lift1Hot, rules.Active, second))
+		d.wantHeard(d.change(lift1Hot, rules.Normal, second+5))
+	}
+	if a := d.newest(); !a.Chattering() || !a.Shelved() {
+		t.Fatalf("it does not chatter under its shelf: %+v", a)
+	}
+	d.wantHeard(d.advance(3602))
+	id := d.newest().ID
+	d.wantHeard(d.change(lift1Hot, rules.Active, 3610), fmt.Sprintf("again lift-1#%d", id))
+	d.wantHeard(d.change(lift1Hot, rules.Normal, 3620))
+	d.wantHeard(d.change(lift1Hot, rules.Active, 3630)) // they know that it comes and goes
+	d.wantHeard(d.advance(4230))
+	d.wantHeard(d.change(lift1Hot, rules.Normal, 4300), fmt.Sprintf("returned lift-1#%d", id))
 }
