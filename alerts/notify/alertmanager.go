@@ -38,7 +38,7 @@ func (a *Alertmanager) validate(report gateway.Report) {
 const untilTold = 365 * 24 * time.Hour
 
 // alertmanager posts alerts. There is one of its alerts for each severity of a
-// rule on a facility, because labels tell alerts apart: what is not, or no longer,
+// rule on a point, because labels tell alerts apart: what is not, or no longer,
 // the severity is said to have ended.
 type alertmanager struct {
 	url    string
@@ -135,11 +135,12 @@ func (a *alertmanager) alerts(m Message, id alerts.ID, at, end time.Time) []post
 	return list
 }
 
-// labels tell one alert from another. An empty one would be refused.
+// labels tell one alert from another: a rule that lists points has one for each of
+// them on the same facility. An empty label would be refused.
 func (a *alertmanager) labels(m Message, s rules.Severity) map[string]string {
 	labels := map[string]string{
 		"alertname": m.Alert.Rule, "site": m.Site, "facility": string(m.Alert.Facility),
-		"class": string(m.Alert.Class), "building": m.Alert.Building, "severity": s.String(),
+		"class": string(m.Alert.Class), "building": m.Alert.Building, "point": string(m.Alert.Point), "severity": s.String(),
 	}
 	if m.Event == eventTest {
 		labels["alertname"] = "intact_test"

@@ -120,6 +120,31 @@ func followAnAlert(t *testing.T, fast time.Duration) {
 	step("raised again", alerts.Raised, rules.Critical, rules.Active, "pump-1 outlet_low critical: 【紧急】1号楼泵房 1号生活泵 出水压力低")
 }
 
+// TestTwoAlertsOfOneRuleAreTwoToAlertmanager: both sources of a facility are
+// silent, and one of them answers again.
+func TestTwoAlertsOfOneRuleAreTwoToAlertmanager(t *testing.T) {
+	url := startAlertmanager(t)
+	am := open(t, notify.Receiver{Channel: notify.Channel{Alertmanager: &notify.Alertmanager{URL: url}}})
+	tell := func(id alerts.ID, point gateway.PointID, kind alerts.EventKind, phase rules.Phase) {
+		t.Helper()
+		at := gateway.InstantOf(time.Now())
+		a := low()
+		a.ID, a.Rule, a.Point, a.Phase, a.Started = id, alerts.CommLoss, point, phase, at
+		if err := am.Notify(t.Context(), noticeOf(t, alerts.Event{Kind: kind, At: at, Alert: a}, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell(1, "pump-1/link", alerts.Raised, rules.Active)
+	tell(2, "pump-1/link.2", alerts.Raised, rules.Active)
+	if got := firing(t, url); len(got) != 2 {
+		t.Errorf("while both are silent Alertmanager has %q", got)
+	}
+	tell(1, "pump-1/link", alerts.Returned, rules.Normal)
+	if got := firing(t, url); len(got) != 1 {
+		t.Errorf("while one is silent Alertmanager has %q", got)
+	}
+}
+
 func TestATrialOfAnAlertmanager(t *testing.T) {
 	url := startAlertmanager(t)
 	for receiver, taken := range map[string]bool{url: true, url + "/elsewhere": false} {
