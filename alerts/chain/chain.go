@@ -60,7 +60,9 @@ func (c *Chain) Observe(samples []gateway.Sample) {
 		return
 	}
 	c.Advance(samples[0].At)
+	c.Book.Observe(samples)
 	c.changes = c.Engine.Observe(c.changes[:0], samples)
+	c.Book.Observe(c.Engine.Derived())
 	c.apply()
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/formula"
 	"github.com/intact-gateway/intact/rules"
 )
 
@@ -107,5 +108,37 @@ func TestAStartBeginsInItsMoment(t *testing.T) {
 	want := []string{"0s alert p withdrawn", "0s notice withdrawn", "30s alert p raised", "30s notice raised"}
 	if diff := cmp.Diff(want, p.told); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestTheWorstValueOfADerivedPointIsKnown: an alert follows the point that its
+// limit is on, whether that is read or reckoned.
+func TestTheWorstValueOfADerivedPointIsKnown(t *testing.T) {
+	points := []gateway.Point{{Name: "level", Unit: "m"}, {Name: "margin", Unit: "m", Formula: "level - 1 m"}}
+	formula.Complete(points)
+	s, err := gateway.NewSite("s", gateway.Text{}, time.UTC, gateway.English, []gateway.Facility{{ID: "tank", Class: gateway.Pump, Points: points}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := gateway.Text{ZH: "文", EN: "text"}
+	low := func(id, point string) rules.Spec {
+		return rules.Spec{ID: id, Title: text, Levels: []rules.Level{{Severity: "warning", Below: "2 m"}}, Points: []string{point}}
+	}
+	engine := rules.Compile(s, []rules.Pack{{Class: gateway.Pump, Rules: []rules.Spec{low("low", "level"), low("short", "margin")}}}, rules.Settings{}, func(path, problem, _ string) {
+		t.Fatalf("%s: %s", path, problem)
+	})
+	book := alerts.NewBook(s, engine.Instances(), nil, 0, alerts.Options{})
+	c := chain.New(chain.Parts{
+		Engine: engine, Book: book, Desk: tickets.NewDesk(s, nil, 0, nil, tickets.Options{}), Router: notify.NewRouter(notify.Config{}, s),
+	}, chain.Listener{}, start)
+	for i, level := range []float64{5, 1.5, 1.1, 1.4} {
+		c.Observe([]gateway.Sample{{Point: 0, Quality: gateway.Good, Value: level, At: start.Add(time.Duration(i) * time.Second)}})
+	}
+	peaks := make(map[gateway.PointID]string)
+	for _, a := range book.Open() {
+		peaks[a.Point] = fmt.Sprintf("%.1f %.1f", a.Trip, a.Peak)
+	}
+	if diff := cmp.Diff(map[gateway.PointID]string{"tank/level": "1.5 1.1", "tank/margin": "0.5 0.1"}, peaks); diff != "" {
+		t.Errorf("tripped at and at the worst (-want +got):\n%s", diff)
 	}
 }

@@ -88,6 +88,40 @@ func withLift(t *testing.T, f func(p *pipeline.Pipeline, send func(bypass, test,
 	})
 }
 
+// TestTheWorstValueOfADerivedPointIsFollowed: an alert on a point that is
+// reckoned knows how bad it was as well as one on a point that is read.
+func TestTheWorstValueOfADerivedPointIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		points := []gateway.Point{{Name: "level", Unit: "m"}, {Name: "margin", Unit: "m", Formula: "level - 1 m"}}
+		formula.Complete(points)
+		site, err := gateway.NewSite("s", gateway.Text{}, time.UTC, gateway.English, []gateway.Facility{{ID: "tank", Class: gateway.Pump, Points: points}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		short := rules.Spec{ID: "short", Title: text(), Points: []string{"margin"}, Levels: []rules.Level{{Severity: "warning", Below: "2 m"}}}
+		engine := rules.Compile(site, []rules.Pack{{Class: gateway.Pump, Rules: []rules.Spec{short}}}, rules.Settings{}, func(path, problem, _ string) {
+			t.Fatalf("%s: %s", path, problem)
+		})
+		meter, began := intact.NewMeter(site, nil, nil, 0, gateway.InstantOf(time.Now()))
+		b := &building{t: t, store: &memory{}}
+		b.p = pipeline.New(pipeline.Parts{
+			Site: site, Engine: engine, Book: alerts.NewBook(site, engine.Instances(), nil, 0, alerts.Options{}),
+			Desk: tickets.NewDesk(site, nil, 0, nil, tickets.Options{}), Meter: meter,
+			Router: notify.NewRouter(notify.Config{}, site), Store: b.store,
+		}, pipeline.Options{Began: began})
+		b.emit = b.p.Intake("b1")
+		b.run(func() {
+			for _, level := range []float64{5, 1.5, 1.125, 1.25} {
+				b.emit([]gateway.Sample{{Point: 0, Quality: gateway.Good, Value: level, At: gateway.InstantOf(time.Now())}})
+				time.Sleep(2 * time.Second)
+			}
+			if open := b.p.Snapshot().Alerts; len(open) != 1 || open[0].Trip != 0.5 || open[0].Peak != 0.125 {
+				t.Errorf("open are %+v", open)
+			}
+		})
+	})
+}
+
 func openRules(p *pipeline.Pipeline) (open []string) {
 	for _, a := range p.Snapshot().Alerts {
 		if a.Cleared.IsZero() {

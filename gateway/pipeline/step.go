@@ -29,7 +29,9 @@ func (p *Pipeline) observe(samples []gateway.Sample) {
 	p.stats.Samples += uint64(len(samples))
 	p.parts.Book.Observe(samples)
 	p.changes = p.parts.Engine.Observe(p.changes[:0], samples)
-	if derived := p.parts.Engine.Derived(); p.o.Export != nil && len(derived) > 0 {
+	derived := p.parts.Engine.Derived()
+	p.parts.Book.Observe(derived)
+	if p.o.Export != nil && len(derived) > 0 {
 		p.o.Export(derived)
 	}
 	p.applyChanges()
