@@ -265,7 +265,8 @@ type Alarms struct {
 	Hidden   int            `json:"hidden"` // of them, consequences of others
 	Severity map[string]int `json:"severity"`
 	Acked    int            `json:"acked"`
-	// MeanToAck is from raising to acknowledging, over those that were.
+	// MeanToAck is from raising to acknowledging, over those that were and did not
+	// come again since: when these came first is not known any more.
 	MeanToAck int64    `json:"mean_to_ack_ms"`
 	Top       []Repeat `json:"top"` // the ten that came most often
 }
@@ -291,7 +292,7 @@ func (r *Report) countAlarms(site *gateway.Site, raised []alerts.Alert) {
 		rule     string
 	}
 	often := make(map[key]*Repeat)
-	waited := int64(0)
+	waited, answered := int64(0), int64(0)
 	for _, a := range raised {
 		r.Alarms.Raised++
 		if a.Visibility == alerts.Suppressed {
@@ -301,7 +302,10 @@ func (r *Report) countAlarms(site *gateway.Site, raised []alerts.Alert) {
 		r.Alarms.Severity[a.Worst.String()]++
 		if a.Acked {
 			r.Alarms.Acked++
+		}
+		if a.Acked && a.AckedAt >= a.Raised {
 			waited += int64(a.AckedAt - a.Raised)
+			answered++
 		}
 		k := key{a.Facility, a.Rule}
 		if often[k] == nil {
@@ -309,8 +313,8 @@ func (r *Report) countAlarms(site *gateway.Site, raised []alerts.Alert) {
 		}
 		often[k].Count++
 	}
-	if r.Alarms.Acked > 0 {
-		r.Alarms.MeanToAck = waited / int64(r.Alarms.Acked)
+	if answered > 0 {
+		r.Alarms.MeanToAck = waited / answered
 	}
 	r.Repeats, r.Alarms.Top = []Repeat{}, []Repeat{}
 	for _, o := range often {

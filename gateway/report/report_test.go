@@ -226,6 +226,22 @@ func TestWhatKeepsComingBackIsNamed(t *testing.T) {
 	}
 }
 
+// TestWhatComesAgainDoesNotTurnTimeAround: an alert that comes and goes is raised
+// anew after somebody has acknowledged it.
+func TestWhatComesAgainDoesNotTurnTimeAround(t *testing.T) {
+	r := november()
+	chatters := r.alerts[2]
+	chatters.ID, chatters.Raised = 9, at("11-20 08:55")
+	r.alerts = append(r.alerts, chatters)
+	if a := made(t, r, "12-02 09:00").Alarms; a.Acked != 2 || a.MeanToAck != 10*60_000 {
+		t.Errorf("%d were acknowledged after %d ms", a.Acked, a.MeanToAck)
+	}
+	r.alerts = []alerts.Alert{chatters}
+	if a := made(t, r, "12-02 09:00").Alarms; a.Acked != 1 || a.MeanToAck != 0 {
+		t.Errorf("%d was acknowledged after %d ms", a.Acked, a.MeanToAck)
+	}
+}
+
 func TestAMonthThatIsNotOverSaysSo(t *testing.T) {
 	r := made(t, november(), "11-11 00:00")
 	if r.Over || len(r.Days) != 10 || r.Total.Required != (3*240-12)*hour {
