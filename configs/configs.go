@@ -29,6 +29,10 @@ import (
 type Options struct {
 	// Env gives the values of ${NAME}; nil for the environment of the process.
 	Env func(name string) (value string, ok bool)
+	// Dir is the folder of the machine that the configuration is read from. Names
+	// of secrets and certificates that are relative begin there; "" for the working
+	// directory.
+	Dir string
 	// AnyLoad takes lines that cannot keep up, too.
 	AnyLoad bool
 	// Places keeps where everything is written, for Explain.

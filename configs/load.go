@@ -52,6 +52,7 @@ type pack struct {
 type loader struct {
 	fsys fs.FS
 	name string // of the site file
+	dir  string // as Options.Dir
 	env  func(string) (string, bool)
 	now  time.Time
 
@@ -73,7 +74,7 @@ type loader struct {
 
 func newLoader(fsys fs.FS, name string, o Options) *loader {
 	return &loader{
-		fsys: fsys, name: name, env: o.Env, now: o.Now, order: make(map[string]int),
+		fsys: fsys, name: name, dir: o.Dir, env: o.Env, now: o.Now, order: make(map[string]int),
 		profiles: make(map[string]*profile), buses: make(map[string]*bus), facilities: make(map[gateway.FacilityID]origin),
 	}
 }
@@ -81,7 +82,7 @@ func newLoader(fsys fs.FS, name string, o Options) *loader {
 // load reads everything from the site file on. What it returns is complete only
 // if there are no problems.
 func (l *loader) load(src []byte) *Config {
-	docs := l.parse(l.name, src, yaml.Options{Env: l.env})
+	docs := l.parse(l.name, src, yaml.Options{Env: l.env, Dir: l.dir})
 	if len(docs) == 0 {
 		return nil
 	}
@@ -225,7 +226,7 @@ type part struct {
 func (l *loader) included(s Site) []part {
 	parts := []part{{s.Part, l.site}}
 	for _, name := range l.files("include", s.Include) {
-		for _, d := range l.open(name, yaml.Options{Env: l.env}) {
+		for _, d := range l.open(name, yaml.Options{Env: l.env, Dir: l.dir}) {
 			p := part{doc: d}
 			d.Decode(&p.Part)
 			parts = append(parts, p)

@@ -24,7 +24,7 @@ func (l *loader) readRoster(s *Site) *roster.Roster {
 	var c roster.Config
 	var doc *yaml.Document
 	for _, name := range l.files("tickets.roster", []string{s.Tickets.Roster}) {
-		for _, doc = range l.open(name, yaml.Options{Env: l.env}) {
+		for _, doc = range l.open(name, yaml.Options{Env: l.env, Dir: l.dir}) {
 			doc.Decode(&c)
 			c.Validate(doc.Report)
 		}

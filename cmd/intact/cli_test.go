@@ -27,6 +27,34 @@ func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// TestSecretsLieBesideTheSiteFile: the gateway is started from any folder, by
+// systemd from the root.
+func TestSecretsLieBesideTheSiteFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "site.yaml"), `site: {id: one, timezone: Asia/Shanghai, language: en}
+include: [more/line.yaml]
+influx: {url: "http://127.0.0.1:8086", org: o, bucket: b, token_file: token}
+`)
+	if err := os.Mkdir(filepath.Join(dir, "more"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "more", "line.yaml"), `buses:
+  mq: {mqtt: "mqtt://127.0.0.1:1883", client_id: one, username: gw, password_file: password}
+facilities:
+  - {id: meter, class: electric_meter, profile: eastron-sdm630, bus: plc, unit: 1}
+`)
+	for _, missing := range []string{"token", "more/password"} {
+		name := filepath.Join(dir, missing)
+		if _, errs, _ := call(t, "check", "--config", filepath.Join(dir, "site.yaml")); !strings.Contains(errs, "file "+name+" cannot be read") {
+			t.Errorf("%s is looked for elsewhere: %s", name, errs)
+		}
+		write(t, name, "secret\n")
+		if _, errs, _ := call(t, "check", "--config", filepath.Join(dir, "site.yaml")); strings.Contains(errs, "cannot be read") && strings.Contains(errs, name) {
+			t.Errorf("%s is not found: %s", name, errs)
+		}
+	}
+}
+
 func TestExitCodesAndStreams(t *testing.T) {
 	example := "../../configs/sites/example.yaml"
 	twelve := "../../configs/testdata/twelve.yaml"

@@ -13,7 +13,8 @@ import (
 // it. The error is that of configs.Load.
 func readSite(path string, o configs.Options) (*configs.Config, error) {
 	dir, name := filepath.Split(path)
-	c, err := configs.Load(os.DirFS(filepath.Clean(dir)), name, o)
+	o.Dir = filepath.Clean(dir)
+	c, err := configs.Load(os.DirFS(o.Dir), name, o)
 	if missing, ok := errors.AsType[*fs.PathError](err); ok && missing.Path == name {
 		missing.Path = path // as the user called it
 	}

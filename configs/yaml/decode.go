@@ -229,7 +229,7 @@ func (d *Document) scalar(n ast.Node, v reflect.Value, path string, f field) {
 	}
 	if f.file && text != "" {
 		if !filepath.IsAbs(text) { // as seen from where it is written
-			text = filepath.Join(filepath.Dir(d.file), text)
+			text = filepath.Join(d.dir, filepath.Dir(d.file), text)
 		}
 		d.files = append(d.files, File{path, text})
 	}

@@ -54,6 +54,9 @@ type Options struct {
 	// Env gives the values that stand for ${NAME} in scalars. With nil, "${"
 	// means nothing.
 	Env func(name string) (value string, ok bool)
+	// Dir is the folder of the machine that names of YAML files begin at. Files
+	// that they name are looked for from there; "" for the working directory.
+	Dir string
 	// Many allows several documents, parted by lines "---".
 	Many bool
 }
@@ -61,6 +64,7 @@ type Options struct {
 // Document is one YAML document with the mistakes found in it so far.
 type Document struct {
 	file     string
+	dir      string // as Options.Dir
 	env      func(string) (string, bool)
 	body     ast.Node
 	places   map[string]place // by path
@@ -91,7 +95,7 @@ func Read(file string, src []byte, o Options) ([]*Document, []Problem) {
 	var docs []*Document
 	for i, body := range bodies {
 		d := &Document{
-			file: file, env: o.Env, body: body,
+			file: file, dir: o.Dir, env: o.Env, body: body,
 			places: make(map[string]place), failed: make(map[string]bool), broken: make(map[string]bool),
 		}
 		if i > 0 && !o.Many {
