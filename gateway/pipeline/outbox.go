@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/notify"
@@ -14,6 +16,15 @@ import (
 // maxHeld bounds the notices in memory for each receiver. Of more, the oldest
 // wait for the disk: what is wrong now must not queue behind them.
 const maxHeld = 2000
+
+const (
+	// longestWait is longer than any sender puts a notice off, and as far as the
+	// store believes that one was.
+	longestWait = 2 * time.Hour
+	// lookBack is how many notices of the store are looked through for what has to
+	// go ahead of those held.
+	lookBack = 5000
+)
 
 // outbox is the store's outbox with a memory in front of it, for notices that
 // must go out although they cannot be written.
@@ -25,6 +36,7 @@ type outbox struct {
 	held    map[string]*heldNotice    // to be sent from memory, by key
 	order   map[string][]string       // of their keys, by receiver
 	settled map[string]notify.Outcome // sent from memory, to be noted once they are written
+	reading map[string]bool           // receivers for which the store is being read
 }
 
 type heldNotice struct {
@@ -35,7 +47,7 @@ type heldNotice struct {
 func newOutbox(s notify.Outbox) *outbox {
 	return &outbox{
 		store: s, held: make(map[string]*heldNotice), order: make(map[string][]string),
-		settled: make(map[string]notify.Outcome),
+		settled: make(map[string]notify.Outcome), reading: make(map[string]bool),
 	}
 }
 
@@ -117,14 +129,14 @@ func (b *outbox) drop(key string) {
 	}
 }
 
-// Due returns the notices held in memory, or those of the store if there are
-// none.
+// Due returns the notices held in memory, each behind what the store has of the
+// same alert, or those of the store if there are none.
 func (b *outbox) Due(ctx context.Context, receiver string, now gateway.Instant, limit int) ([]notify.Notice, gateway.Instant, error) {
 	held, nextHeld := b.dueFromMemory(receiver, now, limit)
-	if len(held) > 0 {
-		return held, 0, nil
+	if due := b.inOrder(ctx, receiver, now, held); len(due) > 0 {
+		return due[:min(len(due), limit)], 0, nil
 	}
-	stored, next, err := b.store.Due(ctx, receiver, now, limit)
+	stored, next, err := b.dueFromStore(ctx, receiver, now, limit)
 	if nextHeld.IsZero() || len(stored) > 0 {
 		return stored, next, err
 	}
@@ -133,6 +145,80 @@ func (b *outbox) Due(ctx context.Context, receiver string, now gateway.Instant, 
 		return nil, nextHeld, nil
 	}
 	return nil, min(next, nextHeld), nil
+}
+
+// inOrder returns held with the notices ahead of it that wait in the store for
+// the same alerts, and without those of alerts of which one waits to be tried
+// again: who hears that an alert has returned, and then that it was raised, takes
+// it for active. If the store cannot be read, telling wins over the order.
+func (b *outbox) inOrder(ctx context.Context, receiver string, now gateway.Instant, held []notify.Notice) []notify.Notice {
+	if len(held) == 0 {
+		return nil
+	}
+	ours, waits := make(map[alerts.ID]bool), make(map[alerts.ID]bool)
+	for _, n := range held {
+		ours[n.Alert] = true
+	}
+	horizon := now.Add(longestWait)
+	stored, _, err := b.dueFromStore(ctx, receiver, horizon, lookBack)
+	if err != nil {
+		return held
+	}
+	var due []notify.Notice
+	for _, n := range stored {
+		waits[n.Alert] = waits[n.Alert] || n.Due > now && n.Due <= horizon
+		if ours[n.Alert] && !waits[n.Alert] {
+			due = append(due, n)
+		}
+	}
+	return append(due, slices.DeleteFunc(held, func(n notify.Notice) bool { return waits[n.Alert] })...)
+}
+
+// errNoAnswer is what dueFromStore gives for a store that hangs.
+var errNoAnswer = errors.New("the store does not answer")
+
+// dueFromStore is Due of the store, which is not waited for longer than anybody
+// waits for the disk: a sender that hangs in it would tell nothing from memory.
+// One reading for each receiver is let go of at a time.
+func (b *outbox) dueFromStore(ctx context.Context, receiver string, now gateway.Instant, limit int) ([]notify.Notice, gateway.Instant, error) {
+	if !b.beginReading(receiver) {
+		return nil, 0, errNoAnswer
+	}
+	type result struct {
+		due  []notify.Notice
+		next gateway.Instant
+		err  error
+	}
+	answer := make(chan result, 1)
+	go func() {
+		var r result
+		r.due, r.next, r.err = b.store.Due(ctx, receiver, now, limit)
+		b.endReading(receiver) // first: who gets the answer may ask again at once
+		answer <- r
+	}()
+	limited := time.NewTimer(hangLimit)
+	defer limited.Stop()
+	select {
+	case r := <-answer:
+		return r.due, r.next, r.err
+	case <-limited.C:
+		return nil, 0, errNoAnswer
+	}
+}
+
+// beginReading reports whether no reading for receiver hangs, and notes one.
+func (b *outbox) beginReading(receiver string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	busy := b.reading[receiver]
+	b.reading[receiver] = true
+	return !busy
+}
+
+func (b *outbox) endReading(receiver string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.reading, receiver)
 }
 
 // dueFromMemory returns the held notices that are due by now, and if there is
