@@ -124,9 +124,10 @@ func (w *Writer) Export(samples []gateway.Sample) {
 		for _, s := range samples {
 			if w.sieve.Keep(s) {
 				w.kept = append(w.kept, s)
+			} else if writable(s) {
+				w.thinned.Add(1)
 			}
 		}
-		w.thinned.Add(uint64(len(samples) - len(w.kept)))
 		samples = w.kept
 	}
 	if w.buffer.put(samples) >= maxBatch {

@@ -454,6 +454,9 @@ func TestWhatStandsStillIsNotWritten(t *testing.T) {
 			{Point: 1, Quality: gateway.Good, Value: 5, At: at},
 		})
 	}
+	for i := range 5 { // what has no value is never written, and so not left out either
+		w.Export([]gateway.Sample{{Point: 0, Quality: gateway.BadTimeout, At: gateway.Instant(1_020_000).Add(time.Duration(i) * time.Second)}})
+	}
 	if s := w.Stats(); s.Buffered != 12 || s.Thinned != 8 {
 		t.Errorf("%d samples wait and %d are left out, want 12 and 8", s.Buffered, s.Thinned)
 	}
