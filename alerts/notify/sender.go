@@ -43,6 +43,7 @@ type SenderStats struct {
 	Failed  uint64 // attempts that were not
 	Dead    uint64 // notices given up after a day
 	Failing bool   // the last attempt failed
+	Partly  bool   // the last one taken did not reach all: a robot of a pool, a mailbox, a number
 }
 
 // Sender delivers the notices for one receiver, one after the other.
@@ -223,6 +224,7 @@ func (s *Sender) noteCaveat(c *Caveat) {
 		s.log.Error("receiver takes notices, but something is wrong", "err", c)
 	}
 	s.caveat = now
+	s.count(func(st *SenderStats) { st.Partly = now != "" })
 }
 
 // refused notes a failed attempt and lets the receiver rest.

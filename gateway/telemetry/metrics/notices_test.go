@@ -86,6 +86,35 @@ intact_notify_total{receiver="duty",result="sent"} `+sent+`
 	})
 }
 
+// leaky takes every notice for all but one mailbox.
+type leaky struct{ *post }
+
+func (leaky) Notify(context.Context, notify.Notice) error {
+	return &notify.Caveat{Err: errors.New("nobody@example.com: 550")}
+}
+
+func TestAReceiverThatIsReachedInPartIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := gateway.InstantOf(time.Now())
+		p := &post{pending: []notify.Notice{{Key: "k", Receiver: "duty", Made: now, Due: now}}}
+		sender := notify.NewSender("duty", leaky{p}, p, slog.New(slog.DiscardHandler))
+		snap := quiet(newSite(t, lift()))
+		r := metrics.New(metrics.Options{Snapshot: func() *pipeline.Snapshot { return snap }, Senders: []*notify.Sender{sender}})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go sender.Run(ctx)
+		synctest.Wait()
+		expect(t, r, `
+# HELP intact_notify_failing Whether the last attempt to send a notice to the receiver failed, 1 or 0.
+# TYPE intact_notify_failing gauge
+intact_notify_failing{receiver="duty"} 0
+# HELP intact_notify_partly_failing Whether the notice that the receiver took last did not reach all of it, 1 or 0: a robot of a pool, a mailbox or a number does not work.
+# TYPE intact_notify_partly_failing gauge
+intact_notify_partly_failing{receiver="duty"} 1
+`, "intact_notify_failing", "intact_notify_partly_failing")
+	})
+}
+
 // TestNoPersonIsALabel: those of the roster are counted together.
 func TestNoPersonIsALabel(t *testing.T) {
 	p := &post{}
