@@ -11,6 +11,7 @@ import (
 
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/rules"
 )
 
 // An ordinary ticket that nobody has taken closes by itself when its readings
@@ -44,6 +45,9 @@ type Desk struct {
 	numbers map[string]int // last number of each day
 	closed  map[key][]gateway.Instant
 	since   gateway.Instant // when time first passed: nothing is known from before
+	// untold are the alerts of each ticket that come and go, and are gone although
+	// no event of the ticket has said so.
+	untold map[ID][]alerts.ID
 
 	next  gateway.Instant // what Next returns, 0 for nothing
 	moved bool            // since next was worked out
@@ -60,7 +64,7 @@ type key struct {
 func NewDesk(site *gateway.Site, known []Ticket, last ID, numbers map[string]int, o Options) *Desk {
 	d := &Desk{
 		site: site, o: o, open: make(map[gateway.FacilityID][]*Ticket), last: last,
-		numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), moved: true,
+		numbers: maps.Clone(numbers), closed: make(map[key][]gateway.Instant), untold: make(map[ID][]alerts.ID), moved: true,
 	}
 	if d.numbers == nil {
 		d.numbers = make(map[string]int)
@@ -85,6 +89,10 @@ func NewDesk(site *gateway.Site, known []Ticket, last ID, numbers map[string]int
 // silence of a facility is more than a fault of its own, hidden or not: as long
 // as it lasts nobody can say that another fault is gone. An alert that is
 // withdrawn has not returned: a person has to say what became of the fault.
+//
+// While an alert comes and goes its ticket follows it, but tells of that only with
+// whatever else happens, and when the alert has settled: a contact that flaps must
+// not fill the journal. The row on disk says meanwhile that the fault is there.
 func (d *Desk) OnAlert(dst []Event, ev alerts.Event) []Event {
 	a := ev.Alert
 	if ev.Announces() && a.SLA != "" {
@@ -95,7 +103,7 @@ func (d *Desk) OnAlert(dst []Event, ev alerts.Event) []Event {
 		}
 	}
 	switch {
-	case ev.Kind == alerts.Returned:
+	case ev.Kind == alerts.Returned, ev.Kind == alerts.Calmed && a.Phase == rules.Normal:
 		for _, t := range d.open[a.Facility] {
 			dst = d.recover(dst, t, a, ev.At)
 		}
@@ -131,6 +139,7 @@ func (d *Desk) write(t *Ticket, now gateway.Instant, by string) Event {
 // event tells of a step of t.
 func (d *Desk) event(name string, t *Ticket, now gateway.Instant, by string) Event {
 	d.moved = true
+	delete(d.untold, t.ID)
 	return Event{Name: name, At: now, By: by, From: t.State, Ticket: t.clone()}
 }
 
@@ -154,6 +163,11 @@ func (d *Desk) addOccurrence(dst []Event, t *Ticket, a alerts.Alert, now gateway
 	}
 	t.Count++
 	t.again()
+	if i := slices.Index(d.untold[t.ID], a.ID); i >= 0 && a.Chattering() && t.State == from {
+		d.untold[t.ID] = slices.Delete(d.untold[t.ID], i, i+1) // what was told last holds again
+		d.moved = true
+		return d.raise(dst, t, priority(a), now)
+	}
 	e := d.event(name, t, now, "")
 	e.From = from
 	return d.raise(append(dst, e), t, priority(a), now)
@@ -194,15 +208,23 @@ func (d *Desk) silence(dst []Event, t *Ticket, a alerts.Alert, now gateway.Insta
 // recover notes that an alert of the ticket has returned. The repair is not done
 // by that.
 func (d *Desk) recover(dst []Event, t *Ticket, a alerts.Alert, now gateway.Instant) []Event {
-	i := slices.Index(t.Active, a.ID)
-	if i < 0 {
+	i, settled := slices.Index(t.Active, a.ID), slices.Contains(d.untold[t.ID], a.ID)
+	if i < 0 && !settled {
 		return dst
 	}
-	t.Active = slices.Delete(t.Active, i, i+1)
+	if i >= 0 {
+		t.Active = slices.Delete(t.Active, i, i+1)
+		if len(t.Active) == 0 {
+			t.Recovered = cmp.Or(a.Cleared, now)
+		}
+	}
+	if a.Chattering() {
+		d.untold[t.ID], d.moved = append(d.untold[t.ID], a.ID), true
+		return dst
+	}
 	if len(t.Active) > 0 {
 		return append(dst, d.event("eased", t, now, ""))
 	}
-	t.Recovered = cmp.Or(a.Cleared, now)
 	return append(dst, d.event("recovered", t, now, ""))
 }
 

@@ -315,3 +315,39 @@ func TestTheDeskSharesNothingWithWhoLooksAtIt(t *testing.T) {
 		t.Errorf("the tickets given to a desk changed under their owner: %v", loaded[0].Active)
 	}
 }
+
+// TestWhatComesAndGoesIsOneOccurrenceUntilItHasSettled: and takes a ticket that
+// was done back to work all the same.
+func TestWhatComesAndGoesIsOneOccurrenceUntilItHasSettled(t *testing.T) {
+	d := newDesk(t)
+	a := alert(1, "ordinary")
+	wantEvents(t, d.OnAlert(nil, raised(a, nine)), "opened")
+	a.Chatter = alerts.Chatter{Since: nine, Until: after(10 * time.Minute), Times: 3}
+	comes := func(at gateway.Instant) alerts.Event {
+		a.Phase, a.Cleared = rules.Active, 0
+		return alerts.Event{Kind: alerts.Again, At: at, Alert: a}
+	}
+	goes := func(kind alerts.EventKind, at gateway.Instant) alerts.Event {
+		a.Phase, a.Cleared = rules.Normal, after(5*time.Minute)
+		return alerts.Event{Kind: kind, At: at, Alert: a}
+	}
+	for range 100 {
+		wantEvents(t, d.OnAlert(nil, goes(alerts.Returned, after(2*time.Minute))))
+		wantEvents(t, d.OnAlert(nil, comes(after(3*time.Minute))))
+	}
+	if got := only(t, d); got.Count != 101 || !got.Recovered.IsZero() {
+		t.Errorf("while it comes and goes: %+v", got)
+	}
+	wantEvents(t, d.OnAlert(nil, goes(alerts.Returned, after(3*time.Minute))))
+	move(t, d, after(4*time.Minute), "assign", "accept", "arrive", "start", "done")
+	wantEvents(t, d.OnAlert(nil, comes(after(6*time.Minute))), "relapsed")
+	if got := only(t, d); got.State != tickets.Working {
+		t.Errorf("a fault that came back leaves it %v", got.State)
+	}
+	wantEvents(t, d.OnAlert(nil, goes(alerts.Returned, after(7*time.Minute))))
+	a.Chatter.Until = 0
+	wantEvents(t, d.OnAlert(nil, goes(alerts.Calmed, after(17*time.Minute))), "recovered")
+	if got := only(t, d); got.Recovered != after(5*time.Minute) {
+		t.Errorf("recovered at %v", got.Recovered)
+	}
+}

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,10 @@ func TestAContactThatFlapsIsOneFault(t *testing.T) {
 		alerts, tickets, notices := b.store.counts()
 		if alerts > 4 || tickets != 1 || notices > 8 {
 			t.Errorf("%d alerts, %d tickets, %d notices", alerts, tickets, notices)
+		}
+		moves := slices.DeleteFunc(b.store.kinds("pump-1"), func(kind string) bool { return !strings.HasPrefix(kind, "ticket.") })
+		if len(moves) > 8 {
+			t.Errorf("the journal tells of %d moves of its ticket", len(moves))
 		}
 		b.healthy(time.Hour)
 		if kinds := b.store.kinds("pump-1"); !slices.Contains(kinds, "ticket.verify") {
