@@ -17,10 +17,17 @@ type Config struct {
 	Bucket    string `yaml:"bucket,required"`
 	Token     string `yaml:"token,secret"`    // only as ${ENV}
 	TokenFile string `yaml:"token_file,file"` // read at the start, and again when the server turns us away
-	// Buffer is how many samples wait in memory while the server is away, 24
-	// bytes each; default 1,000,000. Beyond that the oldest are given up.
+	// SpoolMiB is how much of the disk samples may take while the server is away;
+	// default 1,024, and never more than half of what the disk has left. Beyond
+	// that the oldest are given up.
+	SpoolMiB int `yaml:"spool_mib"`
+	// Buffer is how many samples wait in memory while the disk does not take them
+	// either, 24 bytes each; default 1,000,000.
 	Buffer int `yaml:"buffer"`
 }
+
+// maxSpoolMiB is 1 TiB.
+const maxSpoolMiB = 1 << 20
 
 // defaultBuffer is 24 MB: a quarter of an hour of 1,000 samples a second.
 const defaultBuffer = 1_000_000
@@ -38,6 +45,9 @@ func (c *Config) Validate(report gateway.Report) {
 	}
 	if c.Token != "" && c.TokenFile != "" {
 		report("token", "token and token_file are both given", "keep one of them")
+	}
+	if c.SpoolMiB < 0 || c.SpoolMiB > maxSpoolMiB {
+		report("spool_mib", fmt.Sprintf("%d MiB are no size of a spool", c.SpoolMiB), fmt.Sprintf("want 1 to %d; 1024 hold a day of 1,000 samples a second", maxSpoolMiB))
 	}
 	if c.Buffer < 0 || c.Buffer > 0 && c.Buffer < maxBatch {
 		report("buffer", fmt.Sprintf("%d samples are too few", c.Buffer), fmt.Sprintf("want %d or more", maxBatch))

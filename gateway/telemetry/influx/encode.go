@@ -1,6 +1,9 @@
 package influx
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -12,10 +15,11 @@ import (
 // one sample of a point to the next is written once, at the start.
 type encoder struct {
 	heads []string // by PointRef: measurement, tags and the name of the field
+	site  string   // its id, escaped
 }
 
 func newEncoder(site *gateway.Site) *encoder {
-	e := &encoder{heads: make([]string, 0, site.Len())}
+	e := &encoder{heads: make([]string, 0, site.Len()), site: escape(site.ID, `,= `)}
 	for ref, p := range site.Points() {
 		f := site.FacilityOf(ref)
 		var b strings.Builder
@@ -27,6 +31,7 @@ func newEncoder(site *gateway.Site) *encoder {
 		}
 		b.WriteString(",facility=" + escape(string(f.ID), `,= `))
 		b.WriteString(",point=" + escape(p.Name, `,= `))
+		b.WriteString(",site=" + e.site)
 		b.WriteString(" value=")
 		e.heads = append(e.heads, b.String())
 	}
@@ -71,4 +76,60 @@ func (e *encoder) append(dst []byte, s gateway.Sample) []byte {
 	dst = append(dst, ' ')
 	dst = strconv.AppendInt(dst, int64(s.At), 10)
 	return append(dst, '\n')
+}
+
+// parcel is lines of line protocol, packed as they are sent and kept. Its memory
+// is used again and again.
+type parcel struct {
+	samples     int
+	first, last gateway.Instant // time of the oldest and the newest sample
+	gaps        []gap
+	lines       []byte
+	packer
+}
+
+// fill makes p hold the gap markers and the samples, of which there is one at
+// least.
+func (p *parcel) fill(e *encoder, gaps []gap, samples []gateway.Sample) {
+	p.samples, p.first, p.last = len(samples), samples[0].At, samples[0].At
+	p.gaps = append(p.gaps[:0], gaps...)
+	p.lines = p.lines[:0]
+	for _, g := range gaps {
+		p.lines = e.appendGap(p.lines, g)
+	}
+	for _, s := range samples {
+		p.lines = e.append(p.lines, s)
+		p.first, p.last = min(p.first, s.At), max(p.last, s.At)
+	}
+	p.pack(p.lines)
+}
+
+// packer turns lines into the body of a request.
+type packer struct {
+	packed bytes.Buffer
+	zip    *gzip.Writer
+}
+
+// pack returns lines as gzip, valid until the next call.
+func (p *packer) pack(lines []byte) []byte {
+	p.packed.Reset()
+	if p.zip == nil {
+		// The level is a known one, so there is no error.
+		p.zip, _ = gzip.NewWriterLevel(&p.packed, gzip.BestSpeed)
+	} else {
+		p.zip.Reset(&p.packed)
+	}
+	// Writing to memory does not fail.
+	p.zip.Write(lines)
+	p.zip.Close()
+	return p.packed.Bytes()
+}
+
+// unpack returns the lines of one or several bodies.
+func unpack(body []byte) ([]byte, error) {
+	zip, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(zip)
 }

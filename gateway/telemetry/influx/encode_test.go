@@ -42,6 +42,7 @@ func TestBufferKeepsTheNewestInOrder(t *testing.T) {
 			}
 			want++
 		}
+		b.settle()
 	}
 	put(5000)
 	take(4000)
@@ -49,6 +50,9 @@ func TestBufferKeepsTheNewestInOrder(t *testing.T) {
 	take(3000)
 	put(30_000)
 	count, dropped := b.state()
+	if g := b.takeGap(); g.samples != dropped || b.takeGap().samples != 0 {
+		t.Errorf("a gap of %d samples, %d dropped", g.samples, dropped)
+	}
 	if count != 20_000 || dropped != 18_000 || len(b.ring) != 20_000 {
 		t.Fatalf("%d samples in a ring of %d, %d dropped", count, len(b.ring), dropped)
 	}
@@ -91,11 +95,11 @@ func BenchmarkEncodePoint(b *testing.B) {
 func BenchmarkEncodeBatch(b *testing.B) {
 	site, samples := benchmarkSamples(b)
 	e := newEncoder(site)
-	var p payload
-	p.encode(e, samples)
+	var p parcel
+	p.fill(e, nil, samples)
 	b.ReportAllocs()
 	for b.Loop() {
-		p.encode(e, samples)
+		p.fill(e, nil, samples)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(samples)), "ns/point")
 	b.ReportMetric(float64(p.packed.Len())/float64(len(samples)), "bytes/point")

@@ -42,6 +42,7 @@ type server struct {
 	token    string             // wanted; "" for any
 	rewrites int                // points written more than once
 	maxLines int                // more than that are answered 413
+	bad      string             // a request with it in a line is refused whole
 }
 
 func newServer(t *testing.T) *server {
@@ -76,6 +77,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("not line protocol: %v", err)
 	}
 	a := s.next(len(points), r)
+	if s.bad != "" && strings.Contains(string(body), s.bad) {
+		a = answer{status: http.StatusBadRequest, body: `{"code":"invalid","message":"unable to parse"}`}
+	}
 	if a.hang {
 		<-r.Context().Done()
 		return
@@ -147,7 +151,8 @@ func (s *server) requests() []int {
 }
 
 // parseLines reads line protocol as its specification has it. It knows floats
-// only, since nothing else must come.
+// only, since nothing else must come. A field that is not called value is part of
+// the key.
 func parseLines(body string) (map[string]float64, error) {
 	points := make(map[string]float64)
 	if !strings.HasSuffix(body, "\n") {
@@ -170,15 +175,21 @@ func parseLines(body string) (map[string]float64, error) {
 		if series[0] == "" || !slices.IsSorted(names) {
 			return nil, fmt.Errorf("%q: no measurement, or tags out of order", line)
 		}
-		name, text, _ := strings.Cut(parts[1], "=")
-		value, err := strconv.ParseFloat(text, 64)
-		if name != "value" || err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-			return nil, fmt.Errorf("%q has the field %q", line, parts[1])
+		for field := range strings.SplitSeq(parts[1], ",") {
+			name, text, _ := strings.Cut(field, "=")
+			value, err := strconv.ParseFloat(text, 64)
+			if name == "" || err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
+				return nil, fmt.Errorf("%q has the field %q", line, field)
+			}
+			key := parts[0] + " " + parts[2]
+			if name != "value" {
+				key += " " + name
+			}
+			points[key] = value
 		}
 		if _, err := strconv.ParseInt(parts[2], 10, 64); err != nil {
 			return nil, fmt.Errorf("%q: %w", line, err)
 		}
-		points[parts[0]+" "+parts[2]] = value
 	}
 	return points, nil
 }

@@ -65,13 +65,19 @@ func (w *writer) logged(text string) int {
 
 func start(t *testing.T, change func(*influx.Config), dial func(context.Context, string, string) (net.Conn, error)) *writer {
 	t.Helper()
+	return startIn(t, "", change, dial)
+}
+
+// startIn starts a writer with a spool.
+func startIn(t *testing.T, dir string, change func(*influx.Config), dial func(context.Context, string, string) (net.Conn, error)) *writer {
+	t.Helper()
 	c := influx.Config{URL: "http://influx:8086", Org: "lakeside", Bucket: "a b", Token: "good"}
 	if change != nil {
 		change(&c)
 	}
 	w := &writer{}
 	var err error
-	w.Writer, err = influx.New(c, testSite(t), influx.Options{Log: slog.New(slog.NewTextHandler(w, nil)), Dial: dial})
+	w.Writer, err = influx.New(c, testSite(t), influx.Options{Log: slog.New(slog.NewTextHandler(w, nil)), Dial: dial, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,12 +129,12 @@ func TestWrittenAsLineProtocol(t *testing.T) {
 		})
 		pass(1100 * time.Millisecond)
 		want := map[string]float64{
-			`electric_meter,building=B1,facility=meter-main,point=v_l1 1773108720123`:       230.1,
-			`electric_meter,building=B1,facility=meter-main,point=kwh 1773108720124`:        1e6,
-			`electric_meter,building=B1,facility=meter-main,point=kwh 1773108720125`:        -1.5e300,
-			`electric_meter,building=B1,facility=meter-main,point=kwh 1773108720126`:        0,
-			`elevator,building=1号楼\,\ a\=b/,facility=lift-1,point=fault.code 1773108720127`: 4,
-			`pump,facility=pump-1,point=run 1773108720128`:                                  1,
+			`electric_meter,building=B1,facility=meter-main,point=v_l1,site=lakeside 1773108720123`:       230.1,
+			`electric_meter,building=B1,facility=meter-main,point=kwh,site=lakeside 1773108720124`:        1e6,
+			`electric_meter,building=B1,facility=meter-main,point=kwh,site=lakeside 1773108720125`:        -1.5e300,
+			`electric_meter,building=B1,facility=meter-main,point=kwh,site=lakeside 1773108720126`:        0,
+			`elevator,building=1号楼\,\ a\=b/,facility=lift-1,point=fault.code,site=lakeside 1773108720127`: 4,
+			`pump,facility=pump-1,point=run,site=lakeside 1773108720128`:                                  1,
 		}
 		if diff := cmp.Diff(want, s.stored()); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
@@ -175,20 +181,21 @@ func TestAnswersOfTheServer(t *testing.T) {
 		tries   int
 	}{
 		{"204 is written", nil, 2 * time.Second, 100, influx.Stats{Written: 100}, 1},
-		{"400 without a word is never tried again", []answer{{status: 400}}, 2 * time.Second, 0, influx.Stats{Rejected: 100}, 1},
+		{"400 to all that is sent is given up", slices.Repeat([]answer{{status: 400}}, 200), 2 * time.Second, 0, influx.Stats{Rejected: 100}, 76},
 		{"400 partial counts what was refused", []answer{{status: 400, body: invalid, keep: true}}, 2 * time.Second, 100,
 			influx.Stats{Written: 97, Rejected: 3}, 1},
-		{"422 is never tried again", []answer{{status: 422}}, 2 * time.Second, 0, influx.Stats{Rejected: 100}, 1},
+		{"422 partial is never tried again", []answer{{status: 422, body: invalid, keep: true}}, 2 * time.Second, 100,
+			influx.Stats{Written: 97, Rejected: 3}, 1},
 		{"401 is kept and tried again", []answer{{status: 401}, {status: 401}}, 80 * time.Second, 100, influx.Stats{Written: 100}, 3},
 		{"403 is kept and tried again", []answer{{status: 403}}, 40 * time.Second, 100, influx.Stats{Written: 100}, 2},
 		{"a missing bucket is waited for", []answer{{status: 404}}, 40 * time.Second, 100, influx.Stats{Written: 100}, 2},
 		{"429 is given the pause it asks for", []answer{{status: 429, retryAfter: "60"}}, 65 * time.Second, 100, influx.Stats{Written: 100}, 2},
 		{"503 is given the pause it asks for", []answer{{status: 503, retryAfter: "120"}}, 125 * time.Second, 100, influx.Stats{Written: 100}, 2},
 		{"an absurd pause is not given", []answer{{status: 503, retryAfter: "4000000000"}}, 11 * time.Minute, 100, influx.Stats{Written: 100}, 2},
-		{"503 without a word is tried again", []answer{{status: 503}}, 3 * time.Second, 100, influx.Stats{Written: 100}, 2},
+		{"503 without a word is tried again", []answer{{status: 503}}, 2400 * time.Millisecond, 100, influx.Stats{Written: 100}, 2},
 		{"500 backs off", slices.Repeat([]answer{{status: 500}}, 6), 90 * time.Second, 100, influx.Stats{Written: 100}, 7},
-		{"a server that hangs is given up on", []answer{{hang: true}}, 23 * time.Second, 100, influx.Stats{Written: 100}, 2},
-		{"an answer that gets lost writes nothing twice", []answer{{status: 204, cut: true}}, 3 * time.Second, 100, influx.Stats{Written: 100}, 2},
+		{"a server that hangs is given up on", []answer{{hang: true}}, 21600 * time.Millisecond, 100, influx.Stats{Written: 100}, 2},
+		{"an answer that gets lost writes nothing twice", []answer{{status: 204, cut: true}}, 2400 * time.Millisecond, 100, influx.Stats{Written: 100}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -217,6 +224,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 				if n := len(s.requests()); n != tt.tries {
 					t.Errorf("%d requests, want %d", n, tt.tries)
 				}
+				s.set(func(s *server) { s.answers = nil })
 				w.Export(numbered(energy, 0, 1))
 				pass(2 * time.Second)
 				if got := w.Stats().LastError; got != "" {
@@ -245,6 +253,30 @@ func TestABatchTooLargeIsHalvedUntilItFits(t *testing.T) {
 		pass(2 * time.Second)
 		if got := w.Stats(); got.Rejected != 3 || got.Buffered != 0 || got.LastError == "" {
 			t.Errorf("stats %+v, want the 3 samples given up one by one", got)
+		}
+	})
+}
+
+func TestABadLineCostsItselfAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.bad = " 1002345\n"
+		dir := t.TempDir()
+		w := startIn(t, dir, nil, s.listener.Dial)
+		w.Export(numbered(volts, 0, 5000))
+		pass(2 * time.Second)
+		if got := w.Stats(); got.Written != 4999 || got.Rejected != 1 || got.Buffered != 0 {
+			t.Errorf("stats %+v, want all but one written", got)
+		}
+		if got := len(s.stored()); got != 4999 {
+			t.Errorf("%d samples stored, want 4999", got)
+		}
+		if got := len(s.requests()); got > 16 {
+			t.Errorf("%d requests to find one line of 5000", got)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "refused.lp"))
+		if err != nil || strings.Count(string(text), "\n") != 2 || !strings.Contains(string(text), s.bad) || !strings.Contains(string(text), "unable to parse") {
+			t.Errorf("put aside: %q (%v)", text, err)
 		}
 	})
 }
@@ -318,10 +350,16 @@ func TestAnOutageCostsTheOldestAndNothingElse(t *testing.T) {
 		}
 		stored := s.stored()
 		for i := 40_000; i < 60_000; i++ {
-			if _, ok := stored[fmt.Sprintf("electric_meter,building=B1,facility=meter-main,point=v_l1 %d", 1_000_000+i)]; !ok {
+			if _, ok := stored[fmt.Sprintf("electric_meter,building=B1,facility=meter-main,point=v_l1,site=lakeside %d", 1_000_000+i)]; !ok {
 				t.Fatalf("sample %d of the newest 20000 is missing", i)
 			}
 		}
+		const gap = "intact_gap,reason=buffer_full,site=lakeside 1001000 "
+		if stored[gap+"samples"] != float64(after.Dropped) || stored[gap+"until"] != 1_039_999 {
+			t.Errorf("no mark of a gap of %d samples", after.Dropped)
+		}
+		delete(stored, gap+"samples")
+		delete(stored, gap+"until")
 		if s.rewrites != 0 || uint64(len(stored)) != after.Written {
 			t.Errorf("%d samples stored and %d twice, want %d once", len(stored), s.rewrites, after.Written)
 		}

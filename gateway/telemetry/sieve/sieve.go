@@ -72,3 +72,22 @@ func (s *Sieve) Keep(x gateway.Sample) bool {
 	}
 	return !same
 }
+
+// Lost says that x was kept and has got lost afterwards. If it was the last one of
+// its point, the next is kept.
+func (s *Sieve) Lost(x gateway.Sample) {
+	if s.points == nil {
+		return
+	}
+	if p := &s.points[x.Point]; p.last == x {
+		p.kept = false
+	}
+}
+
+// Reset says that of no point it is known whether the last sample kept is there.
+// The next of each is kept.
+func (s *Sieve) Reset() {
+	for i := range s.points {
+		s.points[i].kept = false
+	}
+}

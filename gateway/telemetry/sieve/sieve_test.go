@@ -114,3 +114,28 @@ func BenchmarkKeep(b *testing.B) {
 		s.Keep(x)
 	}
 }
+
+func TestWhatIsLostIsKeptAgain(t *testing.T) {
+	s := sieve.New(site(t))
+	x := gateway.Sample{Point: volts, Quality: gateway.Good, Value: 230, At: 1_000_000}
+	next := func() gateway.Sample {
+		x.At = x.At.Add(time.Second)
+		return x
+	}
+	first := x
+	if !s.Keep(first) || s.Keep(next()) {
+		t.Fatal("a sample that stands still is kept")
+	}
+	s.Lost(first)
+	if !s.Keep(next()) || s.Keep(next()) {
+		t.Error("after the loss of the last one kept, one more is to be kept")
+	}
+	s.Lost(first)
+	if s.Keep(next()) {
+		t.Error("the loss of one that has a successor is none")
+	}
+	s.Reset()
+	if !s.Keep(next()) {
+		t.Error("after a reset the next one is to be kept")
+	}
+}
