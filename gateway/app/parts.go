@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ import (
 	"github.com/intact-gateway/intact/gateway/web"
 	"github.com/intact-gateway/intact/rules"
 )
+
+// influxSpool is the folder in the data directory where samples wait for InfluxDB.
+const influxSpool = "influx"
 
 // parts is all that is made from one configuration. A reload ends it and makes
 // another.
@@ -65,7 +69,9 @@ func (p *parts) compileRules() (err error) {
 // openInflux makes the writer of samples, if the site has one.
 func (p *parts) openInflux() error {
 	if c := p.config.Influx; c != nil {
-		w, err := influx.New(*c, p.config.Site, influx.Options{Log: p.log.With("component", "influx")})
+		w, err := influx.New(*c, p.config.Site, influx.Options{
+			Log: p.log.With("component", "influx"), Dir: filepath.Join(p.o.Data, influxSpool),
+		})
 		if err != nil {
 			return fmt.Errorf("influx: %w", err)
 		}
@@ -99,8 +105,10 @@ const stalled = 15 * time.Second
 // it decides does not reach the disk.
 func (p *parts) alive() error {
 	s := p.pipeline.Snapshot()
-	if len(s.Degraded) > 0 {
-		return errors.New(strings.Join(s.Degraded, "; "))
+	for _, d := range s.Degraded {
+		if strings.HasPrefix(d, "store:") { // what else is degraded leaves the alarms alone
+			return errors.New(d)
+		}
 	}
 	if age := time.Since(s.Made); age > stalled {
 		return fmt.Errorf("the newest snapshot is %s old", age.Round(time.Second))
@@ -178,6 +186,7 @@ func (p *parts) restore(db *store.DB, reloaded bool) error {
 		Export:   p.export,
 		Notices:  p.wakeSenders,
 		Health:   p.health,
+		Degraded: p.degraded,
 	})
 	for i, r := range c.Notify.Everybody() {
 		p.senders = append(p.senders, notify.NewSender(r.ID, p.receivers[i], p.pipeline.Outbox(), p.log.With("component", "notify")))
@@ -221,6 +230,16 @@ func (p *parts) wakeSenders() {
 	for _, s := range p.senders {
 		s.Wake()
 	}
+}
+
+// degraded names what is amiss and no point of the gateway tells.
+func (p *parts) degraded() []string {
+	if p.influx != nil {
+		if fault := p.influx.Stats().SpoolError; fault != "" {
+			return []string{"influx spool: " + fault}
+		}
+	}
+	return nil
 }
 
 // health says how the outputs do.

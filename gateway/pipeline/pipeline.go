@@ -81,6 +81,9 @@ type Options struct {
 	// Health tells once a second how the gateway's own parts do, by point of
 	// the Self facility. The store's own point is told by the recorder.
 	Health func() map[string]bool
+	// Degraded tells what else of the gateway does not work, as lines for
+	// Snapshot.Degraded; nil for nothing.
+	Degraded func() []string
 	// Began is written as the first journal entries, with what the meter made
 	// of the time the gateway was not running.
 	Began []intact.Event

@@ -95,6 +95,9 @@ func (p *Pipeline) picture(now gateway.Instant) *Snapshot {
 	if fault := p.recorder.failing(); fault != "" {
 		s.Degraded = append(s.Degraded, "store: "+fault)
 	}
+	if p.o.Degraded != nil {
+		s.Degraded = append(s.Degraded, p.o.Degraded()...)
+	}
 	return s
 }
 
