@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // answer is what the fake server says to one write request instead of taking it.
@@ -43,10 +44,12 @@ type server struct {
 	rewrites int                // points written more than once
 	maxLines int                // more than that are answered 413
 	bad      string             // a request with it in a line is refused whole
+	delay    time.Duration      // before each answer
+	arrived  map[string]time.Time
 }
 
 func newServer(t *testing.T) *server {
-	s := &server{t: t, listener: newPipes(), points: make(map[string]float64)}
+	s := &server{t: t, listener: newPipes(), points: make(map[string]float64), arrived: make(map[string]time.Time)}
 	s.http.Handler = s
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -80,6 +83,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.bad != "" && strings.Contains(string(body), s.bad) {
 		a = answer{status: http.StatusBadRequest, body: `{"code":"invalid","message":"unable to parse"}`}
 	}
+	s.mu.Lock()
+	delay := s.delay
+	s.mu.Unlock()
+	time.Sleep(delay)
 	if a.hang {
 		<-r.Context().Done()
 		return
@@ -128,6 +135,7 @@ func (s *server) keep(points map[string]float64) {
 			s.rewrites++
 		}
 		s.points[key] = value
+		s.arrived[key] = time.Now()
 	}
 }
 
@@ -142,6 +150,14 @@ func (s *server) stored() map[string]float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.points)
+}
+
+// arrival returns when a point last came.
+func (s *server) arrival(key string) (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok = s.arrived[key]
+	return at, ok
 }
 
 func (s *server) requests() []int {

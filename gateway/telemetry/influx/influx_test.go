@@ -75,9 +75,15 @@ func startIn(t *testing.T, dir string, change func(*influx.Config), dial func(co
 	if change != nil {
 		change(&c)
 	}
+	return runWriter(t, c, testSite(t), influx.Options{Dial: dial, Dir: dir})
+}
+
+func runWriter(t *testing.T, c influx.Config, site *gateway.Site, o influx.Options) *writer {
+	t.Helper()
 	w := &writer{}
+	o.Log = slog.New(slog.NewTextHandler(w, nil))
 	var err error
-	w.Writer, err = influx.New(c, testSite(t), influx.Options{Log: slog.New(slog.NewTextHandler(w, nil)), Dial: dial, Dir: dir})
+	w.Writer, err = influx.New(c, site, o)
 	if err != nil {
 		t.Fatal(err)
 	}
