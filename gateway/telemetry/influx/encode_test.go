@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/influxdata/influxdb-client-go/v2/api/write"
+
 	"github.com/intact-gateway/intact/gateway"
 )
 
@@ -87,6 +89,27 @@ func BenchmarkEncodePoint(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		line = e.append(line[:0], samples[i%len(samples)])
+		i++
+	}
+}
+
+// BenchmarkEncodePointByClient is the same by the client's own encoder.
+func BenchmarkEncodePointByClient(b *testing.B) {
+	_, samples := benchmarkSamples(b)
+	names := make([]string, 50)
+	for i := range names {
+		names[i] = fmt.Sprintf("v_%d", i)
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		s := samples[i%len(samples)]
+		p := write.NewPoint("electric_meter",
+			map[string]string{"building": "B1", "facility": "meter-main", "point": names[s.Point], "site": "s"},
+			map[string]any{"value": s.Value}, s.At.Time())
+		if len(write.PointToLineProtocol(p, time.Millisecond)) == 0 {
+			b.Fatal("no line")
+		}
 		i++
 	}
 }

@@ -274,3 +274,15 @@ func TestAppendAllocatesLittle(t *testing.T) {
 		t.Errorf("%v allocations per record", n)
 	}
 }
+
+// BenchmarkAppend writes and syncs a record of 1,000 samples.
+func BenchmarkAppend(b *testing.B) {
+	s := open(b, b.TempDir(), 1<<24)
+	r := spool.Record{Body: make([]byte, 8000), Samples: 1000, First: 1, Last: 1}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Append(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
