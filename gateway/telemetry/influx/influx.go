@@ -56,6 +56,7 @@ const (
 	maxBatch    = 5000             // samples in one request
 	sendTimeout = 10 * time.Second // for one request
 	farewell    = 3 * time.Second  // for all that is left at the end
+	shortBye    = time.Second      // the same if there is a disk to leave it on
 	maxAnswer   = 1024             // bytes read of an answer
 	spoolRetry  = 5 * time.Second  // after the disk has failed
 )

@@ -176,6 +176,21 @@ func TestFlushesEverySecondOrWhenABatchIsFull(t *testing.T) {
 	})
 }
 
+func TestASteadyStreamMakesTwoRequestsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.delay = 5 * time.Millisecond
+		w := start(t, nil, s.listener.Dial)
+		for i := range 1000 {
+			w.Export(numbered(volts, i*10, 10))
+			pass(10 * time.Millisecond)
+		}
+		if got := len(s.requests()); got > 20 {
+			t.Errorf("%d requests in 10 s", got)
+		}
+	})
+}
+
 func TestAnswersOfTheServer(t *testing.T) {
 	invalid := `{"code":"invalid","message":"partial write: field type conflict dropped=3"}`
 	tests := []struct {

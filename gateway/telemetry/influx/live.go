@@ -69,7 +69,7 @@ func (w *Writer) Run(ctx context.Context) error {
 
 // work moves on what waits, as far as that goes without waiting.
 func (w *Writer) work(ctx context.Context) {
-	for w.due && w.take() {
+	for w.take() {
 		switch {
 		case w.hand == w.flight:
 			if w.late != nil || !w.store() {
@@ -86,14 +86,20 @@ func (w *Writer) work(ctx context.Context) {
 	}
 }
 
-// take makes sure that there is a parcel in hand, unless nothing waits.
+// take makes sure that there is a parcel in hand, unless nothing is due. What
+// comes after the last sample that was due waits for its own turn, or every answer
+// would start a tiny request.
 func (w *Writer) take() bool {
 	if w.hand != nil {
 		return true
 	}
-	w.batch = w.buffer.take(w.batch[:0], min(maxBatch, int(w.limit.Load())))
+	if !w.due {
+		return false
+	}
+	limit := min(maxBatch, int(w.limit.Load()))
+	w.batch = w.buffer.take(w.batch[:0], limit)
+	w.due = len(w.batch) == limit
 	if len(w.batch) == 0 {
-		w.due = false
 		return false
 	}
 	p := new(parcel)
@@ -173,11 +179,15 @@ func (w *Writer) store() bool {
 // finish has everything that is left sent or stored. A server that is not well is
 // not waited for if there is a spool.
 func (w *Writer) finish(ctx context.Context) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	patient := farewell
+	if w.spool.Load() != nil {
+		patient = shortBye
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patient)
 	defer cancel()
 	w.noteLosses()
 	w.spoolAgain = time.Time{}
-	for w.due = true; w.take(); {
+	for w.due = true; w.take(); w.due = true {
 		if w.spool.Load() == nil || w.gate.well() {
 			refused, failure := w.deliver(last, w.hand.packed.Bytes())
 			if failure == nil {

@@ -90,7 +90,7 @@ func TestWhatIsStoredOutlivesTheWriter(t *testing.T) {
 			t.Errorf("at the end %+v", got)
 		}
 		s.set(func(s *server) { s.always = nil })
-		w = startIn(t, dir, nil, s.listener.Dial)
+		startIn(t, dir, nil, s.listener.Dial)
 		pass(5 * time.Second)
 		if n := missing(s, 0, 4000); n != 0 || s.rewrites != 0 {
 			t.Errorf("%d of 4000 samples are missing, %d came twice", n, s.rewrites)
