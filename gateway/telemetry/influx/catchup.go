@@ -29,6 +29,7 @@ type pace struct {
 	size  int           // samples in the next request
 	gap   time.Duration // on top of the time of the answer
 	pause time.Duration // after the next failure
+	blind bool          // the spool could not be read when it was last tried
 }
 
 // took returns how long to wait after an answer that took so long.
@@ -88,12 +89,16 @@ func (w *Writer) catchUpOnce(ctx context.Context, p *pace, b *spool.Bundle) (pau
 		return idlePause
 	}
 	if err := s.Peek(b, min(p.size, int(w.limit.Load()))); err != nil {
-		if !errors.Is(err, io.EOF) {
-			w.log.Warn("the influxdb spool cannot be read", "err", err)
-			return spoolRetry
+		if errors.Is(err, io.EOF) {
+			return idlePause
 		}
-		return idlePause
+		if !p.blind {
+			w.log.Warn("the influxdb spool cannot be read", "err", err)
+		}
+		p.blind = true
+		return spoolRetry
 	}
+	p.blind = false
 	begin := time.Now()
 	refused, failure := w.deliver(ctx, b.Body)
 	if failure == nil {

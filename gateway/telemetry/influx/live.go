@@ -23,6 +23,7 @@ type live struct {
 	hand    *parcel // taken and not yet safe; nil for none
 	flight  *parcel // on its way to the server; it may be the one in hand
 	stored  spool.Place
+	sending sync.WaitGroup
 	late    <-chan time.Time // when the parcel in flight is stored if it is still in hand
 	answers chan answer
 	spare   []*parcel
@@ -62,6 +63,7 @@ func (w *Writer) Run(ctx context.Context) error {
 	if w.flight != nil {
 		w.land(ctx, <-w.answers)
 	}
+	w.sending.Wait()
 	catching.Wait()
 	w.finish(ctx)
 	return nil
@@ -126,10 +128,10 @@ func (w *Writer) launch(ctx context.Context) {
 	p := w.hand
 	w.flight, w.stored = p, spool.Place{}
 	w.late = time.After(answerLimit)
-	go func() {
+	w.sending.Go(func() {
 		refused, failure := w.deliver(ctx, p.packed.Bytes())
 		w.answers <- answer{refused, failure}
-	}()
+	})
 }
 
 // land takes the answer to the parcel in flight.

@@ -2,7 +2,6 @@ package spool
 
 import (
 	"errors"
-	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -27,8 +26,6 @@ type Bundle struct {
 	Samples int
 	Records []Place
 }
-
-func sum(body []byte) uint32 { return crc32.Checksum(body, polynom) }
 
 // Peek fills b with the oldest records that are not done, as many as hold no more
 // than limit samples, but one at least. The error is io.EOF if nothing waits.
@@ -66,9 +63,7 @@ func (s *Spool) read(b *Bundle, g *segment, limit int) error {
 	}
 	defer f.Close()
 	if s.indexed != g {
-		if err := s.load(g, f); err != nil {
-			return err
-		}
+		s.load(g, f)
 	}
 	for i := 0; i < len(s.index); {
 		e := s.index[i]
@@ -88,6 +83,9 @@ func (s *Spool) read(b *Bundle, g *segment, limit int) error {
 		b.Records = append(b.Records, Place{e.seq, int(e.samples)})
 		i++
 	}
+	if len(s.index) == 0 {
+		s.lack(g, g.left) // whatever it was, it must not be waited for
+	}
 	return nil
 }
 
@@ -104,14 +102,11 @@ func readBody(f io.ReaderAt, e entry, dst []byte) ([]byte, bool) {
 
 // load reads the headers of g into the index. A segment that is read is no longer
 // written to, so that the index stays whole.
-func (s *Spool) load(g *segment, f *os.File) error {
+func (s *Spool) load(g *segment, f *os.File) {
 	if g == s.segments[len(s.segments)-1] {
 		s.closeOut()
 	}
-	all, _, err := scan(f, g)
-	if err != nil {
-		return err
-	}
+	all, _ := scan(f, g)
 	s.indexed, s.index = g, s.index[:0]
 	var readable int64
 	for _, e := range all {
@@ -121,20 +116,16 @@ func (s *Spool) load(g *segment, f *os.File) error {
 		}
 	}
 	s.lack(g, g.left-readable)
-	return nil
 }
 
 // scan returns the records of g that are whole by their headers and in sequence,
 // and the sequence after the last header, be its body there or cut off.
-func scan(f io.ReaderAt, g *segment) (all []entry, next uint64, err error) {
+func scan(f io.ReaderAt, g *segment) (all []entry, next uint64) {
 	next = g.seq
 	for off := int64(0); off < g.size; {
-		h, at, err := findHeader(f, off)
-		if errors.Is(err, io.EOF) {
+		h, at, ok := findHeader(f, off, g.size)
+		if !ok {
 			break
-		}
-		if err != nil {
-			return nil, 0, err
 		}
 		off = at + h.size()
 		if h.seq < next || h.end() > g.end {
@@ -144,7 +135,7 @@ func scan(f io.ReaderAt, g *segment) (all []entry, next uint64, err error) {
 			all = append(all, entry{h, at})
 		}
 	}
-	return all, next, nil
+	return all, next
 }
 
 // damaged notes that the body of e cannot be read.

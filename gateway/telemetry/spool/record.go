@@ -83,30 +83,33 @@ func parseHeader(b []byte) (header, bool) {
 	return h, h.length <= maxBody && h.samples > 0 && h.end() < maxSeq && h.seq < maxSeq
 }
 
-// sound reports whether body is the one that h was written for.
-func (h header) sound(body []byte) bool { return crc32.Checksum(body, polynom) == h.sum }
+// sum returns the checksum of a body.
+func sum(body []byte) uint32 { return crc32.Checksum(body, polynom) }
 
-// findHeader returns the first sound header at or after off and where it is. What
-// lies between is damaged. The error is io.EOF if there is none.
-func findHeader(f io.ReaderAt, off int64) (h header, at int64, err error) {
+// sound reports whether body is the one that h was written for.
+func (h header) sound(body []byte) bool { return sum(body) == h.sum }
+
+// findHeader returns the first sound header of a file of size bytes at or after off
+// and where it is. What lies between is damaged.
+func findHeader(f io.ReaderAt, off, size int64) (h header, at int64, ok bool) {
 	var head [headerSize]byte
-	if n, err := f.ReadAt(head[:], off); err != nil && !errors.Is(err, io.EOF) {
-		return header{}, 0, err
-	} else if h, ok := parseHeader(head[:n]); ok {
-		return h, off, nil
+	n, _ := f.ReadAt(head[:], off)
+	if h, ok := parseHeader(head[:n]); ok {
+		return h, off, true
 	}
-	return searchHeader(f, off)
+	return searchHeader(f, off, size)
 }
 
-// searchHeader looks for a sound header byte by byte. Pieces overlap by one less
-// than a header, so that none is cut in two.
-func searchHeader(f io.ReaderAt, off int64) (h header, at int64, err error) {
-	piece := make([]byte, 64<<10)
-	for {
+// sector is what a disk gives or does not give as one.
+const sector = 4096
+
+// searchHeader looks for a sound header byte by byte and goes around sectors that
+// cannot be read. Pieces overlap by one less than a header, so that none is cut in
+// two.
+func searchHeader(f io.ReaderAt, off, size int64) (h header, at int64, ok bool) {
+	piece := make([]byte, 16*sector)
+	for off < size {
 		n, err := f.ReadAt(piece, off)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return header{}, 0, err
-		}
 		for i := 0; ; i++ {
 			next := bytes.Index(piece[i:n], marker[:])
 			if next < 0 {
@@ -114,12 +117,17 @@ func searchHeader(f io.ReaderAt, off int64) (h header, at int64, err error) {
 			}
 			i += next
 			if h, ok := parseHeader(piece[i:n]); ok {
-				return h, off + int64(i), nil
+				return h, off + int64(i), true
 			}
 		}
-		if n < len(piece) {
-			return header{}, 0, io.EOF
+		switch {
+		case err == nil:
+			off += int64(n - headerSize + 1)
+		case errors.Is(err, io.EOF):
+			return header{}, 0, false
+		default:
+			off = (off+int64(n))/sector*sector + sector
 		}
-		off += int64(n - headerSize + 1)
 	}
+	return header{}, 0, false
 }

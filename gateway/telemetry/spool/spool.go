@@ -130,6 +130,7 @@ const suffix = ".spool"
 func (s *Spool) Append(r Record) (seq uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.publish() // also if only room was made
 	h := header{
 		length: uint32(len(r.Body)), samples: uint32(r.Samples), seq: s.next,
 		first: r.First, last: r.Last, sum: sum(r.Body),
@@ -157,7 +158,6 @@ func (s *Spool) Append(r Record) (seq uint64, err error) {
 	last.left += int64(r.Samples)
 	last.end = h.end()
 	s.next = h.end()
-	s.publish()
 	return h.seq, nil
 }
 
@@ -318,10 +318,9 @@ func (s *Spool) Losses() []Loss {
 }
 
 // Close ends the writing. What is not done stays on disk for the next Open.
-func (s *Spool) Close() error {
+func (s *Spool) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeOut()
 	s.removeDone()
-	return nil
 }
