@@ -467,6 +467,8 @@ func TestConfigValidate(t *testing.T) {
 		{"no bucket", func(c *influx.Config) { c.Bucket = "" }, []string{"bucket"}},
 		{"two tokens and a tiny buffer", func(c *influx.Config) { c.Token, c.Buffer = "x", 10 }, []string{"token", "buffer"}},
 		{"a negative buffer", func(c *influx.Config) { c.Buffer = -1 }, []string{"buffer"}},
+		{"a negative spool", func(c *influx.Config) { c.SpoolMiB = -1 }, []string{"spool_mib"}},
+		{"a spool larger than any disk", func(c *influx.Config) { c.SpoolMiB = 1 << 30 }, []string{"spool_mib"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
