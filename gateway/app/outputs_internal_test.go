@@ -47,4 +47,7 @@ func TestASpoolThatCannotBeWrittenIsSaid(t *testing.T) {
 			t.Fatalf("degraded: %v", s.Degraded)
 		}
 	}
+	if err := a.running.Load().alive(); err != nil {
+		t.Errorf("the gateway counts as dead though its alarms go on: %v", err)
+	}
 }

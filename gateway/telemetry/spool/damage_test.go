@@ -44,6 +44,7 @@ func reopen(t testing.TB, dir, name string, content []byte) (s *spool.Spool, num
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer s.Close()
 	return s, drainWhole(t, s)
 }
 
@@ -121,10 +122,12 @@ func TestEveryTruncationKeepsTheWholeRecords(t *testing.T) {
 		if length%50 != 0 {
 			continue // a sync each is slow
 		}
+		s = open(t, dir, 0)
 		fill(t, s, 100, 101)
 		if got := drain(t, s); !slices.Equal(got, []int{100}) {
 			t.Fatalf("cut to %d bytes: a record written afterwards reads as %v", length, got)
 		}
+		s.Close()
 	}
 }
 
@@ -204,6 +207,7 @@ func FuzzSegment(f *testing.F) {
 		if err := s.Verify(); err != nil {
 			t.Fatal(err)
 		}
+		defer s.Close()
 		var b spool.Bundle
 		for i := 0; ; i++ {
 			if err := s.Peek(&b, 1000); errors.Is(err, io.EOF) {

@@ -24,6 +24,20 @@ func createIn(dir string) func(name string) (file, error) {
 	}
 }
 
+// lockDir takes dir for one Spool alone. The system gives the lock back when the
+// process ends in whatever way.
+func lockDir(dir string) (*os.File, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		d.Close()
+		return nil, &os.PathError{Op: "lock", Path: dir, Err: err}
+	}
+	return d, nil
+}
+
 // syncDir writes the names in dir to the disk.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -44,6 +44,7 @@ func (d *small) open() *Spool {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.t.Cleanup(s.Close) // before the disk goes
 	if create := s.create; !d.real {
 		s.create = func(name string) (file, error) {
 			f, err := create(name)
@@ -240,6 +241,7 @@ func TestAWriteErrorAtEveryStepLosesNothingTaken(t *testing.T) {
 		if failures != 1 {
 			t.Fatalf("%d errors, want one", failures)
 		}
+		s.Close()
 		if s, err = Open(dir, Options{}); err != nil { // what is known is not needed
 			t.Fatal(err)
 		}
@@ -253,5 +255,6 @@ func TestAWriteErrorAtEveryStepLosesNothingTaken(t *testing.T) {
 		if err := s.Peek(&b, 1); !errors.Is(err, io.EOF) {
 			t.Fatalf("error at step %d: more than what was taken: %.9q (%v)", n, b.Body, err)
 		}
+		s.Close()
 	}
 }

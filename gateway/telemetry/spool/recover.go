@@ -12,8 +12,9 @@ import (
 )
 
 // Open takes the spool in dir, which is made if it is missing. It reads the headers
-// of what is there, not the bodies; Verify and Peek do that.
-func Open(dir string, o Options) (*Spool, error) {
+// of what is there, not the bodies; Verify and Peek do that. Until Close nobody else
+// can open it.
+func Open(dir string, o Options) (_ *Spool, err error) {
 	if o.Free == nil {
 		o.Free = freeBytes
 	}
@@ -24,6 +25,14 @@ func Open(dir string, o Options) (*Spool, error) {
 	if err := syncDir(filepath.Dir(dir)); err != nil {
 		return nil, fmt.Errorf("spool directory: %w", err)
 	}
+	if s.lock, err = lockDir(dir); err != nil {
+		return nil, fmt.Errorf("spool directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			s.lock.Close()
+		}
+	}()
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("spool directory: %w", err)

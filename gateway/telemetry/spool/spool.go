@@ -88,6 +88,7 @@ type Record struct {
 type Spool struct {
 	o     Options
 	dir   string
+	lock  *os.File // nil once closed
 	stats atomic.Pointer[Stats]
 
 	lossMu sync.Mutex
@@ -137,6 +138,9 @@ func (s *Spool) Append(r Record) (seq uint64, err error) {
 	}
 	if r.Samples <= 0 || len(r.Body) > maxBody {
 		return 0, fmt.Errorf("spool: %d samples in %d bytes are no record", r.Samples, len(r.Body))
+	}
+	if s.lock == nil {
+		return 0, fmt.Errorf("spool: %w", os.ErrClosed)
 	}
 	limit := s.limit()
 	if err := s.makeRoom(h.size(), limit); err != nil {
@@ -317,10 +321,15 @@ func (s *Spool) Losses() []Loss {
 	return losses
 }
 
-// Close ends the writing. What is not done stays on disk for the next Open.
+// Close gives the directory back. What is not done stays on disk for the next Open.
 func (s *Spool) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lock == nil {
+		return
+	}
 	s.closeOut()
 	s.removeDone()
+	s.lock.Close()
+	s.lock = nil
 }

@@ -25,7 +25,7 @@ func open(t testing.TB, dir string, limit int64) *spool.Spool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(s.Close)
 	return s
 }
 
@@ -89,7 +89,14 @@ func TestOldestFirstAndAcrossARestart(t *testing.T) {
 	if got := s.Stats(); got.Samples != samples || got.Oldest != 1_000_000 || got.Bytes == 0 {
 		t.Errorf("stats %+v, want %d samples", got, samples)
 	}
-	s = open(t, dir, 0) // nobody said goodbye
+	if _, err := spool.Open(dir, spool.Options{}); err == nil {
+		t.Error("a spool was opened twice")
+	}
+	s.Close()
+	if _, err := s.Append(record(99)); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a closed spool was written to: %v", err)
+	}
+	s = open(t, dir, 0)
 	fill(t, s, 20, 30)
 	if diff := cmp.Diff(sequence(0, 30), drain(t, s)); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
@@ -101,6 +108,7 @@ func TestOldestFirstAndAcrossARestart(t *testing.T) {
 		t.Errorf("%d files are left", len(files))
 	}
 	fill(t, s, 30, 31)
+	s.Close()
 	if got := drain(t, open(t, dir, 0)); len(got) != 1 {
 		t.Errorf("read %v, want record 30", got)
 	}
@@ -254,6 +262,7 @@ func TestARandomLife(t *testing.T) {
 				}
 			case 5:
 				// What was done may come again after a restart, to the segment.
+				s.Close()
 				s = open(t, dir, 0)
 				if again := drain(t, s); len(again) < len(waiting) || !slices.Equal(again[len(again)-len(waiting):], waiting) {
 					t.Fatalf("seed %d: after a restart %v, want %v", seed, again, waiting)
