@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -9,26 +10,23 @@ import (
 	"github.com/intact-gateway/intact/rules"
 )
 
-// benchPoints is a large building: 10,000 analog points.
-const benchPoints = 10_000
-
-func benchEngine(b *testing.B, perPoint int) (*rules.Engine, []gateway.Sample) {
-	b.Helper()
+func benchEngine(tb testing.TB, points, perPoint int) (*rules.Engine, []gateway.Sample) {
+	tb.Helper()
 	f := gateway.Facility{ID: "f", Class: gateway.Pump}
-	for i := range benchPoints {
+	for i := range points {
 		f.Points = append(f.Points, gateway.Point{Name: fmt.Sprintf("p%d", i), Role: "temperature", Unit: "degC", Period: time.Second})
 	}
 	site, err := gateway.NewSite("s", gateway.Text{}, time.UTC, gateway.English, []gateway.Facility{f})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	pack := rules.Pack{Class: gateway.Pump}
 	for i := range perPoint {
 		pack.Rules = append(pack.Rules, rules.Spec{ID: fmt.Sprintf("r%d", i), Points: []string{"temperature"},
 			Levels: []rules.Level{{Severity: "warning", Above: fmt.Sprint(70 + i), Reset: fmt.Sprint(65 + i), Hold: rules.Hold{Duration: time.Minute}}}})
 	}
-	e := rules.Compile(site, []rules.Pack{pack}, rules.Settings{}, func(path, problem, _ string) { b.Fatal(path, problem) })
-	samples := make([]gateway.Sample, benchPoints)
+	e := rules.Compile(site, []rules.Pack{pack}, rules.Settings{}, func(path, problem, _ string) { tb.Fatal(path, problem) })
+	samples := make([]gateway.Sample, points)
 	for i := range samples {
 		samples[i] = gateway.Sample{Point: gateway.PointRef(i), Quality: gateway.Good, Value: 40 + float64(i%20), At: 1}
 	}
@@ -47,42 +45,124 @@ func bare(table []gateway.Sample, limits []float64, samples []gateway.Sample) (o
 	return over
 }
 
+// scanned is a limit of a rule engine that looks at each of its rules for each
+// sample.
+type scanned struct {
+	above, reset float64
+	active       bool
+}
+
+func scan(table []gateway.Sample, list [][]scanned, samples []gateway.Sample) (active int) {
+	for _, s := range samples {
+		table[s.Point] = s
+		if s.Quality != gateway.Good {
+			continue
+		}
+		for i := range list[s.Point] {
+			l := &list[s.Point][i]
+			if l.active = s.Value > l.above || l.active && s.Value > l.reset; l.active {
+				active++
+			}
+		}
+	}
+	return active
+}
+
 // BenchmarkQuietSample prints ns for one sample through the latest table and all
-// rules on its point, and beside it the ratio to the bare loop timed in turn
-// within the same run.
+// rules on its point, and beside it the ratio to the bare loop, and that of a
+// scanned list of rules, timed in turn within the same run.
 func BenchmarkQuietSample(b *testing.B) {
-	for _, perPoint := range []int{1, 4, 16} {
-		b.Run(fmt.Sprintf("rules=%d", perPoint), func(b *testing.B) {
-			e, samples := benchEngine(b, perPoint)
-			table, limits := make([]gateway.Sample, benchPoints), make([]float64, benchPoints)
+	for _, size := range []struct{ points, perPoint int }{
+		{1_000, 1}, {1_000, 4}, {1_000, 16}, {100_000, 1}, {100_000, 4}, {100_000, 16}, {1_000_000, 1}, {1_000_000, 4},
+	} {
+		b.Run(fmt.Sprintf("points=%d/rules=%d", size.points, size.perPoint), func(b *testing.B) {
+			e, samples := benchEngine(b, size.points, size.perPoint)
+			table, limits := make([]gateway.Sample, size.points), make([]float64, size.points)
+			list := make([][]scanned, size.points)
 			for i := range limits {
 				limits[i] = 70
+				for r := range size.perPoint {
+					list[i] = append(list[i], scanned{above: 70 + float64(r), reset: 65 + float64(r)})
+				}
 			}
 			var changes []rules.Change
-			pass := func() {
-				changes = e.Observe(changes, samples)
-			}
-			pass()
-			var bareTime, ruleTime time.Duration
+			changes = e.Observe(changes, samples)
+			var bareTime, scanTime, ruleTime time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
 				t0 := time.Now()
-				if bare(table, limits, samples) > 0 {
+				over := bare(table, limits, samples)
+				t1 := time.Now()
+				over += scan(table, list, samples)
+				t2 := time.Now()
+				changes = e.Observe(changes, samples)
+				bareTime, scanTime, ruleTime = bareTime+t1.Sub(t0), scanTime+t2.Sub(t1), ruleTime+time.Since(t2)
+				if over > 0 || len(changes) > 0 {
 					b.Fatal("not quiet")
 				}
-				t1 := time.Now()
-				pass()
-				bareTime, ruleTime = bareTime+t1.Sub(t0), ruleTime+time.Since(t1)
 			}
-			if len(changes) > 0 {
-				b.Fatal("not quiet")
-			}
-			n := float64(b.N * benchPoints)
+			n := float64(b.N * size.points)
 			b.ReportMetric(float64(ruleTime.Nanoseconds())/n, "ns/sample")
 			b.ReportMetric(float64(bareTime.Nanoseconds())/n, "bare-ns/sample")
 			b.ReportMetric(float64(ruleTime)/float64(bareTime), "x-bare")
+			b.ReportMetric(float64(scanTime)/float64(bareTime), "scanned-x-bare")
 		})
 	}
+}
+
+// BenchmarkFlip prints the cost of a sample that trips, or takes back, all four
+// rules on its point: each arms a hold, or disarms it, while ten thousand others
+// are armed.
+func BenchmarkFlip(b *testing.B) {
+	const others, perPoint = 10_000 / 4, 4
+	e, samples := benchEngine(b, others+1, perPoint)
+	changes := make([]rules.Change, 0, 2*perPoint*len(samples))
+	for i := range samples {
+		samples[i].Value = 99
+	}
+	changes = e.Observe(changes, samples[:others])
+	at, batch := gateway.Instant(1), samples[others:]
+	batch[0].Value = 40
+	b.ReportAllocs()
+	for b.Loop() {
+		at++ // all of them wait for a minute: none ends meanwhile
+		if at > 50_000 {
+			b.StopTimer()
+			e, _ = benchEngine(b, others+1, perPoint)
+			at, batch[0].Value = 1, 40
+			changes = e.Observe(changes[:0], samples[:others])
+			b.StartTimer()
+		}
+		batch[0].Value, batch[0].At = 139-batch[0].Value, at // 99 or 40
+		if changes = e.Observe(changes[:0], batch); len(changes) != perPoint {
+			b.Fatalf("%d rules have flipped", len(changes))
+		}
+	}
+}
+
+// BenchmarkCompile prints the memory that a rule on a point takes.
+func BenchmarkCompile(b *testing.B) {
+	const points, perPoint = 10_000, 4
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	var one, more uint64
+	for b.Loop() {
+		before := heap()
+		e, samples := benchEngine(b, points, 1)
+		one = heap() - before
+		runtime.KeepAlive(e)
+		runtime.KeepAlive(samples)
+		before = heap()
+		e, samples = benchEngine(b, points, 1+perPoint)
+		more = heap() - before
+		runtime.KeepAlive(e)
+		runtime.KeepAlive(samples)
+	}
+	b.ReportMetric(float64(more-one)/(points*perPoint), "bytes/rule")
 }
 
 // BenchmarkFeature prints the cost of a sample that a feature looks at.

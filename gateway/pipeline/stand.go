@@ -18,8 +18,8 @@ type RuleStand struct {
 	Terms string
 	// Features are what it looks back at.
 	Features []rules.Feature
-	Alert *alerts.Alert // the open one, nil for none
-	Cause *alerts.Alert // that hides Alert
+	Alert    *alerts.Alert // the open one, nil for none
+	Cause    *alerts.Alert // that hides Alert
 }
 
 // Rule returns where the instances of a rule on a facility stand at at, in the
