@@ -49,6 +49,7 @@ func execute(ctx context.Context, args []string) int {
 		simulateCommand(),
 		alertsCommand(),
 		dutyCommand(),
+		userCommand(),
 		notifyCommand(),
 		reportCommand(),
 		journalCommand(),
