@@ -185,3 +185,12 @@ func answered[T any](ctx context.Context, p *Pipeline, do func(now gateway.Insta
 	}
 	return v, err
 }
+
+// Note writes to the journal what was done about the gateway itself: kind, by whom,
+// and body, which encodes as JSON. It returns after the row is on disk.
+func (p *Pipeline) Note(ctx context.Context, kind, by string, body any) error {
+	return p.act(ctx, func(now gateway.Instant) error {
+		p.entry(now, kind, gateway.Self, by, body)
+		return nil
+	})
+}
