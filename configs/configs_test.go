@@ -188,7 +188,7 @@ func TestMistakesOfASite(t *testing.T) {
 		{"an acknowledgement that is over before anybody can act", head + "alerts: {ack_for: {critical: 1s}}\nfacilities: [" + meter + "]\n",
 			`site.yaml:5:30: critical: an acknowledgement that holds for 1s helps nobody (1min or more, such as 4h; leave it out for no limit)`},
 		{"everybody may reach it", head + "http: {listen: \":8080\"}\nfacilities: [" + meter + "]\n",
-			`site.yaml:5:16: listen: :8080 can be reached by others, and there is no login (listen on 127.0.0.1 behind a reverse proxy with a login, or say open: true)`},
+			`site.yaml:5:16: listen: :8080 can be reached by others (listen on 127.0.0.1 behind a reverse proxy, or say open: true; everybody then needs a login)`},
 		{"the clock of the machine", "site: {id: s, timezone: Local}\nbuses: {plc: {tcp: \"h:502\"}}\nfacilities: [" + meter + "]\n",
 			`site.yaml:1:25: unknown timezone "Local" (known: Asia/Shanghai, Asia/Urumqi, Asia/Hong_Kong, Asia/Macau, Asia/Taipei, Asia/Singapore, Asia/Tokyo, Europe/Berlin, Europe/London, UTC)`},
 	}

@@ -51,7 +51,7 @@ type Estate struct {
 // HTTP is where page and API are served.
 type HTTP struct {
 	Listen string `yaml:"listen"` // host:port, default 127.0.0.1:8080
-	Open   bool   `yaml:"open"`   // allow an address that others can reach; there is no login
+	Open   bool   `yaml:"open"`   // allow an address that others can reach; everybody then needs a login
 	URL    string `yaml:"url"`    // by which people reach the page, for links in messages; without it there are none
 }
 
@@ -136,14 +136,22 @@ func (h *HTTP) Validate(report gateway.Report) {
 	if h.Listen == "" {
 		return
 	}
-	host, port, err := net.SplitHostPort(h.Listen)
+	_, port, err := net.SplitHostPort(h.Listen)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n > 65535 {
 		report("listen", fmt.Sprintf("%q is not an address", h.Listen), "host:port, such as 127.0.0.1:8080")
 		return
 	}
-	if ip := net.ParseIP(host); !h.Open && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		report("listen", fmt.Sprintf("%s can be reached by others, and there is no login", h.Listen), "listen on 127.0.0.1 behind a reverse proxy with a login, or say open: true")
+	if !h.Open && !Loopback(h.Listen) {
+		report("listen", fmt.Sprintf("%s can be reached by others", h.Listen), "listen on 127.0.0.1 behind a reverse proxy, or say open: true; everybody then needs a login")
 	}
+}
+
+// Loopback reports whether only this machine reaches what listens on addr, which
+// is host:port.
+func Loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // device is the placeholder for the names in Facility.Devices.

@@ -73,6 +73,7 @@ func (c *console) follow(ctx context.Context, out io.Writer) (began bool, err er
 	if err != nil {
 		return false, err
 	}
+	showToken(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return false, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -45,6 +46,7 @@ func ask(ctx context.Context, address string, v any) (date time.Time, err error)
 	if err != nil {
 		return date, err
 	}
+	showToken(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return date, err
@@ -73,11 +75,23 @@ func tell(ctx context.Context, base, path string, act, v any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	showToken(req)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}
 	return answered(resp, v)
+}
+
+// tokenVariable holds the token for a gateway with a login. It is no flag, which
+// other users of the machine could read.
+const tokenVariable = "INTACT_TOKEN"
+
+// showToken lets req in where a login is needed.
+func showToken(req *http.Request) {
+	if token := os.Getenv(tokenVariable); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 }
 
 // mostAnswer bounds what is read of a gateway.

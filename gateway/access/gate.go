@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -218,14 +217,3 @@ func (g *Gate) Program(token string) (Identity, error) {
 
 // Everybody returns who has access, for people who look after it.
 func (g *Gate) Everybody() (Roll, error) { return g.book.Roll() }
-
-// Refused reports whether err is an answer to the person rather than a fault of
-// the gateway.
-func Refused(err error) bool {
-	for _, known := range []error{ErrNoLogin, ErrWrong, ErrTooOften, ErrBusy, ErrSetUp, ErrCode, ErrWeak, ErrName} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
-}

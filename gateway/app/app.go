@@ -27,6 +27,7 @@ import (
 
 	"github.com/intact-gateway/intact/configs"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/access"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/store"
 	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
@@ -61,6 +62,7 @@ type App struct {
 	life    *lifecycle // of what outlives a reload
 	db      *store.DB
 	reloads *metrics.Reloads
+	gate    *access.Gate
 
 	changing sync.Mutex // held while it is stopped or reloaded
 	running  atomic.Pointer[parts]
@@ -92,6 +94,9 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.life.onStop(files, "store", func(context.Context) error { return a.db.Close() })
+	if err := a.openGate(); err != nil {
+		return nil, err
+	}
 	p, err := prepare(o, o.Config)
 	if err != nil {
 		return nil, err
@@ -105,6 +110,7 @@ func New(o Options) (_ *App, err error) {
 
 // Start runs the parts: outputs, the loop, the page, and the sources last.
 func (a *App) Start() error {
+	a.askForFirstUser()
 	p := a.running.Load()
 	p.begin()
 	a.show(p)

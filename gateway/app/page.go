@@ -9,6 +9,7 @@ import (
 
 	"github.com/intact-gateway/intact/alerts/notify"
 	"github.com/intact-gateway/intact/configs"
+	"github.com/intact-gateway/intact/gateway/access"
 	"github.com/intact-gateway/intact/gateway/telemetry/metrics"
 	"github.com/intact-gateway/intact/gateway/web"
 )
@@ -20,7 +21,7 @@ func (a *App) show(p *parts) {
 		Snapshot: p.pipeline.Snapshot, Sources: p.sources, Senders: p.senders, Influx: p.influx, Reloads: a.reloads, Data: a.o.Data, Version: a.o.Version,
 	})
 	done := make(chan struct{})
-	o := web.Options{Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done}
+	o := web.Options{Log: a.log.With("component", "web"), Metrics: metrics.Handler(registry), Version: a.o.Version, Done: done, Gate: a.gate}
 	o.Receivers = newTrials(p.config.Notify.Everybody(), notify.Options{Site: p.config.Site})
 	if p.links != nil { // an interface that holds a nil pointer is not nil
 		o.Links = p.links
@@ -62,7 +63,31 @@ func (a *App) serve() error {
 		return server.Close()
 	})
 	a.log.Info("listening", "url", "http://"+l.Addr().String()+"/")
+	if !configs.Loopback(addr) {
+		a.log.Warn("passwords cross the network in clear: put a proxy with TLS in front, or use a VPN")
+	}
 	return nil
+}
+
+// openGate makes what says who may come in. While nobody is a user, a gateway that
+// only its own machine reaches lets everybody in.
+func (a *App) openGate() error {
+	addr, err := a.listenAddr()
+	if err == nil {
+		a.gate = access.NewGate(a.o.Data, access.Options{Log: a.log.With("component", "access"), Free: configs.Loopback(addr)})
+	}
+	return err
+}
+
+// askForFirstUser prints the code by which the first user is made, if one is
+// needed. A users file that cannot be read stops no alarm.
+func (a *App) askForFirstUser() {
+	switch code, ends, needed, err := a.gate.SetUpCode(); {
+	case err != nil:
+		a.log.Error("nobody is let in", "err", err)
+	case needed:
+		a.log.Warn("there is no user yet: open the page and make the first one with this code", "code", code, "until", ends.Format(time.TimeOnly))
+	}
 }
 
 // listenAddr returns where page and API listen. An address that is given over

@@ -212,7 +212,7 @@ func (s *server) actOn(r *http.Request, do func(ctx context.Context, id alerts.I
 	if err := decode(r, &act); err != nil {
 		return nil, err
 	}
-	a, err := do(r.Context(), alerts.ID(id), act.By, act.Note)
+	a, err := do(r.Context(), alerts.ID(id), actor(r, act.By), act.Note)
 	if err != nil {
 		return nil, err
 	}

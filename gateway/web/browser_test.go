@@ -182,3 +182,43 @@ func TestPageSaysWhenTheGatewayAnswersWithOldData(t *testing.T) {
 		t.Errorf("the standstill is told as %q", lost)
 	}
 }
+
+func TestAPersonLogsInOnAPhoneAndOnADesk(t *testing.T) {
+	for _, screen := range []struct {
+		width, height int64
+		options       []chromedp.EmulateViewportOption
+	}{{390, 844, []chromedp.EmulateViewportOption{chromedp.EmulateMobile}}, {1440, 900, nil}} {
+		ctx := newPhone(t)
+		g := newGuarded(t)
+		server := httptest.NewServer(g)
+		t.Cleanup(func() { stop(server) })
+
+		var width, field int64
+		var acked string
+		err := chromedp.Run(ctx,
+			chromedp.EmulateViewport(screen.width, screen.height, screen.options...),
+			chromedp.Navigate(server.URL+"/?lang=en"),
+			chromedp.WaitVisible(`form[action="/login"]`, chromedp.ByQuery),
+			chromedp.Evaluate(`document.documentElement.scrollWidth`, &width),
+			chromedp.Evaluate(`document.querySelector("[name=password]").offsetWidth`, &field),
+			chromedp.SendKeys(`[name="name"]`, "technician", chromedp.ByQuery),
+			chromedp.SendKeys(`[name="password"]`, password+"!", chromedp.ByQuery),
+			chromedp.Click(`form[action="/login"] button`, chromedp.ByQuery),
+			chromedp.Click(`#a-3 form[action$="/ack"] button`, chromedp.ByQuery), // no question for a name
+			chromedp.WaitVisible(`#a-3 .acked`, chromedp.ByQuery),
+			chromedp.Text(`#a-3 .acked`, &acked, chromedp.ByQuery),
+			chromedp.Click(`.who summary`, chromedp.ByQuery),
+			chromedp.Click(`form[action="/logout"] button`, chromedp.ByQuery),
+			chromedp.WaitVisible(`form[action="/login"]`, chromedp.ByQuery),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(acked, "· technician") {
+			t.Errorf("the page shows %q", acked)
+		}
+		if width > screen.width || field < 250 {
+			t.Errorf("on %d px the login is %d px wide, a field %d", screen.width, width, field)
+		}
+	}
+}

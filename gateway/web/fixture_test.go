@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -104,6 +105,21 @@ type desk struct {
 	refuse  error
 	moves   []tickets.Move
 	request tickets.Request
+	notes   []note
+}
+
+// note is a row that was given to the journal.
+type note struct {
+	kind, by string
+	body     string
+}
+
+func (d *desk) Note(_ context.Context, kind, by string, body any) error {
+	text, err := json.Marshal(body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.notes = append(d.notes, note{kind, by, string(text)})
+	return err
 }
 
 func newDesk(s *pipeline.Snapshot) *desk { return &desk{snap: s, newer: make(chan struct{})} }

@@ -3,6 +3,8 @@ package web
 import (
 	"net/http"
 	"strings"
+
+	"github.com/intact-gateway/intact/gateway/access"
 )
 
 // policy forbids everything that the pages do not need: nothing from elsewhere,
@@ -12,8 +14,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // guard puts around the routes what protects all of them: response headers, the
 // limit on bodies, the refusal of acts that another site sends in a person's
-// name, and problem documents where the mux itself would answer.
-func (s *server) guard(mux *http.ServeMux) http.Handler {
+// name and of people who may not, the record of acts, and problem documents where
+// the mux itself would answer. least holds the role that each route takes.
+func (s *server) guard(mux *http.ServeMux, least map[string]access.Role) http.Handler {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
 		h, pattern := mux.Handler(r)
@@ -21,7 +24,17 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 			noRoute(w, r, h)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		role, listed := least[pattern]
+		if !listed {
+			role = access.Admin // the mux answers by itself, such as with a redirect
+		}
+		s.audited(w, r, pattern, func(w http.ResponseWriter, r *http.Request) *http.Request {
+			r, ok := s.admit(w, r, role)
+			if ok {
+				mux.ServeHTTP(w, r)
+			}
+			return r
+		})
 	})
 	cross := http.NewCrossOriginProtection()
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -38,6 +51,29 @@ func (s *server) guard(mux *http.ServeMux) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		protected.ServeHTTP(w, r)
 	})
+}
+
+// audited serves r and writes to the journal who has tried to change what, from
+// where, and what came of it. Logins have rows of their own; who may not even log
+// in leaves none, so that a stranger cannot fill the disk.
+func (s *server) audited(w http.ResponseWriter, r *http.Request, pattern string, serve func(http.ResponseWriter, *http.Request) *http.Request) {
+	switch pattern {
+	case "POST /login", "POST /setup", "POST /name":
+		serve(w, r)
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		serve(w, r)
+		return
+	}
+	answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	served := serve(answer, r)
+	_, known := served.Context().Value(identityKey{}).(access.Identity)
+	if !known && answer.status >= http.StatusBadRequest {
+		return
+	}
+	id := who(served)
+	s.record(r, "access.act", id.Name, auditJSON{From: addressOf(r), Act: pattern, ID: served.PathValue("id"), Program: id.Program, Status: answer.status})
 }
 
 // noRoute answers where no route fits. The mux's own handler h knows whether

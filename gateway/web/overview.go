@@ -26,6 +26,7 @@ type pageView struct {
 	AsOf, Age                  string
 	Stalled                    bool
 	Name                       string
+	Role                       string // of who is logged in; "" where there is no login
 	Notice                     *noticeView
 	Banner                     bannerView
 	Rates                      ratesView

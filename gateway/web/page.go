@@ -38,6 +38,9 @@ func (s *server) showOverview(w http.ResponseWriter, r *http.Request, status int
 	snap := s.desk.Snapshot()
 	v := s.overviewOf(snap, wordsFor(r, snap), r.URL.Query().Get("open"))
 	v.Name, v.Notice = nameOfPerson(r), n
+	if id := who(r); id.Name != "" {
+		v.Role = v.T("role." + id.Role.String())
+	}
 	s.render(w, r, status, "page", v)
 }
 
@@ -154,13 +157,16 @@ func (s *server) openForm(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// person returns the name under which the form acts and remembers it. If there
-// is none, it answers with the question for it, from where the act goes on, and
+// person returns the name under which the form acts: that of the login, or the one
+// that was given, which is remembered. If there is none, it answers with the question for it, from where the act goes on, and
 // returns false.
 func (s *server) person(w http.ResponseWriter, r *http.Request) (string, bool) {
 	if err := r.ParseForm(); err != nil {
 		s.refuse(w, r, formError(err))
 		return "", false
+	}
+	if by := actor(r, ""); by != "" {
+		return by, true
 	}
 	given := r.PostFormValue("by")
 	if given == "" {
@@ -245,9 +251,12 @@ func (s *server) await(ctx context.Context, shown func(*pipeline.Snapshot) bool)
 // twice.
 func back(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }
 
-// nameOfPerson returns the name this device acts under, or "". It is a
-// convenience and no proof of identity.
+// nameOfPerson returns the name this device acts under, or "". Without a login it
+// is a convenience and no proof of identity.
 func nameOfPerson(r *http.Request) string {
+	if by := actor(r, ""); by != "" {
+		return by
+	}
 	c, err := r.Cookie(nameCookie)
 	if err != nil {
 		return ""

@@ -36,6 +36,7 @@ func (s *server) shelveAlert(r *http.Request) (any, error) {
 	if err := decode(r, &q); err != nil {
 		return nil, err
 	}
+	q.By = actor(r, q.By)
 	a, err := s.shelve(r.Context(), alerts.ID(id), q)
 	if err != nil {
 		return nil, err

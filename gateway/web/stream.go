@@ -11,6 +11,7 @@ import (
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/access"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 )
 
@@ -56,7 +57,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold events back
-	c := &subscriber{w: w, rc: http.NewResponseController(w), watched: watched, words: wordsFor(r, snap), age: s.ageOf}
+	c := &subscriber{w: w, rc: http.NewResponseController(w), watched: watched, words: wordsFor(r, snap), age: s.ageOf,
+		welcome: func() bool { id, err := s.identify(r); return err == nil && id.Role >= access.Viewer }}
 	c.follow(r.Context().Done(), s.o.Done, s.desk, snap)
 }
 
@@ -100,6 +102,7 @@ type subscriber struct {
 	watched []gateway.PointRef
 	words   words
 	age     func(*pipeline.Snapshot) time.Duration
+	welcome func() bool // whether the login still holds
 	buf     bytes.Buffer
 }
 
@@ -120,7 +123,7 @@ func (c *subscriber) follow(gone, stop <-chan struct{}, d Desk, snap *pipeline.S
 		case <-stop:
 			return
 		case <-beat.C:
-			if c.comment("alive") != nil {
+			if !c.welcome() || c.comment("alive") != nil {
 				return
 			}
 			beat.Reset(streamBeat)
@@ -139,7 +142,6 @@ func (c *subscriber) follow(gone, stop <-chan struct{}, d Desk, snap *pipeline.S
 		}
 		told, due = seen, false
 		pace.Reset(streamPace)
-		beat.Reset(streamBeat)
 	}
 }
 

@@ -127,6 +127,7 @@ func (s *server) moveTicket(r *http.Request) (any, error) {
 	if err := decode(r, &m); err != nil {
 		return nil, err
 	}
+	m.By = actor(r, m.By)
 	t, err := s.move(r.Context(), tickets.ID(id), r.PathValue("event"), m)
 	if err != nil {
 		return nil, err
@@ -162,6 +163,7 @@ func (s *server) openTicket(r *http.Request) (any, error) {
 	if err := decode(r, &q); err != nil {
 		return nil, err
 	}
+	q.By = actor(r, q.By)
 	t, err := s.open(r.Context(), q)
 	if err != nil {
 		return nil, err

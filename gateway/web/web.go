@@ -34,6 +34,7 @@ import (
 	"github.com/intact-gateway/intact/alerts"
 	"github.com/intact-gateway/intact/alerts/tickets"
 	"github.com/intact-gateway/intact/gateway"
+	"github.com/intact-gateway/intact/gateway/access"
 	"github.com/intact-gateway/intact/gateway/pipeline"
 	"github.com/intact-gateway/intact/gateway/report"
 	"github.com/intact-gateway/intact/gateway/store"
@@ -52,6 +53,9 @@ type Desk interface {
 	Unshelve(ctx context.Context, id alerts.ID, by string) (alerts.Alert, error)
 	MoveTicket(ctx context.Context, id tickets.ID, m tickets.Move) (tickets.Ticket, error)
 	OpenTicket(ctx context.Context, r tickets.Request) (tickets.Ticket, error)
+	// Note writes a row to the journal: what was done about the gateway itself, by
+	// whom.
+	Note(ctx context.Context, kind, by string, body any) error
 	// Rule returns where the instances of a rule on a facility stand at at; none
 	// if there is no such rule.
 	Rule(ctx context.Context, f gateway.FacilityID, rule string) (found []pipeline.RuleStand, at gateway.Instant, err error)
@@ -75,6 +79,8 @@ type Options struct {
 	// Streams is how many clients may listen to the live stream at a time;
 	// default 64.
 	Streams int
+	// Gate says who may come in; nil lets everybody in as an admin without a name.
+	Gate Gate
 	// Links reads the links by which people acknowledge from messages; nil if
 	// there are none.
 	Links Links
@@ -92,7 +98,7 @@ const bodyLimit = 1 << 20
 const actLimit = 10 * time.Second
 
 // server holds what all requests share. Nothing of it changes after New but the
-// count of streams.
+// counts of streams and of refused logins.
 type server struct {
 	desk    Desk
 	history History
@@ -100,6 +106,7 @@ type server struct {
 	assets  *assets
 	pages   *template.Template
 	streams atomic.Int32
+	refused refusals
 }
 
 // New returns the handler of every route. It starts no goroutine of its own.
@@ -117,59 +124,77 @@ func New(d Desk, h History, o Options) http.Handler {
 	}
 	a := loadAssets()
 	s := &server{desk: d, history: h, o: o, assets: a, pages: a.pages()}
-	return s.guard(s.routes())
+	mux, least := http.NewServeMux(), make(map[string]access.Role)
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.pattern, r.serve)
+		least[r.pattern] = r.least
+	}
+	return s.guard(mux, least)
+}
+
+// route is something that can be asked for, and the least role that may.
+type route struct {
+	pattern string
+	least   access.Role
+	serve   http.HandlerFunc
 }
 
 // routes is the list of everything that can be asked for.
-func (s *server) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.overview)
-	mux.HandleFunc("GET /facilities/{id}/points", s.facilityPoints)
-	mux.HandleFunc("GET /reports/{month}", s.reportPage)
-	mux.HandleFunc("POST /name", s.nameForm)
-	mux.HandleFunc("GET /alerts/{id}/told", s.toldPage)
-	mux.HandleFunc("POST /alerts/{id}/ack", s.ackForm)
-	mux.HandleFunc("POST /alerts/{id}/reset", s.resetForm)
-	mux.HandleFunc("POST /alerts/{id}/shelve", s.shelveForm)
-	mux.HandleFunc("POST /alerts/{id}/unshelve", s.unshelveForm)
-	mux.HandleFunc("POST /tickets", s.openForm)
-	mux.HandleFunc("POST /tickets/{id}/{event}", s.moveForm)
-	mux.HandleFunc("GET /assets/{name}", s.assets.serve)
+func (s *server) routes() []route {
+	all := []route{
+		{"GET /{$}", access.Viewer, s.overview},
+		{"GET /facilities/{id}/points", access.Viewer, s.facilityPoints},
+		{"GET /reports/{month}", access.Viewer, s.reportPage},
+		{"POST /name", access.Viewer, s.nameForm},
+		{"GET /alerts/{id}/told", access.Viewer, s.toldPage},
+		{"POST /alerts/{id}/ack", access.Technician, s.ackForm},
+		{"POST /alerts/{id}/reset", access.Technician, s.resetForm},
+		{"POST /alerts/{id}/shelve", access.Technician, s.shelveForm},
+		{"POST /alerts/{id}/unshelve", access.Technician, s.unshelveForm},
+		{"POST /tickets", access.Technician, s.openForm},
+		{"POST /tickets/{id}/{event}", access.Technician, s.moveForm},
+		{"GET /assets/{name}", access.Nobody, s.assets.serve},
 
-	mux.HandleFunc("GET /api/v1/facilities", s.api(s.listFacilities, "cursor", "limit"))
-	mux.HandleFunc("GET /api/v1/facilities/{id}", s.api(s.getFacility))
-	mux.HandleFunc("GET /api/v1/points", s.api(s.listPoints, "facility", "cursor", "limit"))
-	mux.HandleFunc("GET /api/v1/alerts", s.api(s.listAlerts, "state", "cursor", "limit"))
-	mux.HandleFunc("GET /api/v1/alerts/{id}", s.api(s.getAlert))
-	mux.HandleFunc("GET /api/v1/alerts/{id}/told", s.api(s.listTold))
-	mux.HandleFunc("POST /api/v1/alerts/{id}/ack", s.api(s.ackAlert))
-	mux.HandleFunc("POST /api/v1/alerts/{id}/reset", s.api(s.resetAlert))
-	mux.HandleFunc("POST /api/v1/alerts/{id}/shelve", s.api(s.shelveAlert))
-	mux.HandleFunc("POST /api/v1/alerts/{id}/unshelve", s.api(s.unshelveAlert))
-	mux.HandleFunc("GET /api/v1/rules/{facility}/{rule}", s.api(s.getRule))
-	mux.HandleFunc("GET /api/v1/tickets", s.api(s.listTickets, "state", "cursor", "limit"))
-	mux.HandleFunc("GET /api/v1/tickets/{id}", s.api(s.getTicket))
-	mux.HandleFunc("POST /api/v1/tickets", s.api(s.openTicket))
-	mux.HandleFunc("POST /api/v1/tickets/{id}/{event}", s.api(s.moveTicket))
-	mux.HandleFunc("GET /api/v1/intact", s.api(s.intactRate, "from", "to", "by"))
-	mux.HandleFunc("GET /api/v1/reports/{month}", s.asked(s.reportTable, "format", "lang"))
-	mux.HandleFunc("GET /api/v1/journal", s.asked(s.journal, "after"))
-	mux.HandleFunc("GET /api/v1/stream", s.asked(s.stream, "points", "facility", "lang"))
+		{"GET /api/v1/facilities", access.Viewer, s.api(s.listFacilities, "cursor", "limit")},
+		{"GET /api/v1/facilities/{id}", access.Viewer, s.api(s.getFacility)},
+		{"GET /api/v1/points", access.Viewer, s.api(s.listPoints, "facility", "cursor", "limit")},
+		{"GET /api/v1/alerts", access.Viewer, s.api(s.listAlerts, "state", "cursor", "limit")},
+		{"GET /api/v1/alerts/{id}", access.Viewer, s.api(s.getAlert)},
+		{"GET /api/v1/alerts/{id}/told", access.Viewer, s.api(s.listTold)},
+		{"POST /api/v1/alerts/{id}/ack", access.Technician, s.api(s.ackAlert)},
+		{"POST /api/v1/alerts/{id}/reset", access.Technician, s.api(s.resetAlert)},
+		{"POST /api/v1/alerts/{id}/shelve", access.Technician, s.api(s.shelveAlert)},
+		{"POST /api/v1/alerts/{id}/unshelve", access.Technician, s.api(s.unshelveAlert)},
+		{"GET /api/v1/rules/{facility}/{rule}", access.Viewer, s.api(s.getRule)},
+		{"GET /api/v1/tickets", access.Viewer, s.api(s.listTickets, "state", "cursor", "limit")},
+		{"GET /api/v1/tickets/{id}", access.Viewer, s.api(s.getTicket)},
+		{"POST /api/v1/tickets", access.Technician, s.api(s.openTicket)},
+		{"POST /api/v1/tickets/{id}/{event}", access.Technician, s.api(s.moveTicket)},
+		{"GET /api/v1/intact", access.Viewer, s.api(s.intactRate, "from", "to", "by")},
+		{"GET /api/v1/reports/{month}", access.Viewer, s.asked(s.reportTable, "format", "lang")},
+		{"GET /api/v1/journal", access.Technician, s.asked(s.journal, "after")},
+		{"GET /api/v1/stream", access.Viewer, s.asked(s.stream, "points", "facility", "lang")},
 
-	mux.HandleFunc("GET /healthz", s.alive)
-	mux.HandleFunc("GET /readyz", s.ready)
+		{"GET /healthz", access.Nobody, s.alive},
+		{"GET /readyz", access.Monitor, s.ready},
+		{"GET /api/v1/access", access.Admin, s.api(s.listAccess)},
+	}
+	if s.o.Gate != nil {
+		all = append(all, route{"GET /login", access.Nobody, s.loginPage}, route{"POST /login", access.Nobody, s.loginForm},
+			route{"POST /setup", access.Nobody, s.setUpForm}, route{"POST /logout", access.Nobody, s.logout})
+	}
 	if s.o.Receivers != nil {
-		mux.HandleFunc("GET /api/v1/receivers", s.api(s.listReceivers))
-		mux.HandleFunc("POST /api/v1/receivers/{id}/test", s.api(s.tryReceiver))
+		all = append(all, route{"GET /api/v1/receivers", access.Technician, s.api(s.listReceivers)},
+			route{"POST /api/v1/receivers/{id}/test", access.Engineer, s.api(s.tryReceiver)})
 	}
 	if s.o.Links != nil {
-		mux.HandleFunc("GET "+LinkPath+"{token}", s.linkPage)
-		mux.HandleFunc("POST "+LinkPath+"{token}", s.linkForm)
+		all = append(all, route{"GET " + LinkPath + "{token}", access.Nobody, s.linkPage},
+			route{"POST " + LinkPath + "{token}", access.Nobody, s.linkForm})
 	}
 	if s.o.Metrics != nil {
-		mux.Handle("GET /metrics", s.o.Metrics)
+		all = append(all, route{"GET /metrics", access.Monitor, s.o.Metrics.ServeHTTP})
 	}
-	return mux
+	return all
 }
 
 // api makes a handler of f, which returns what is to be answered as JSON, or

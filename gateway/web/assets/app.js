@@ -92,6 +92,7 @@ async function refresh() {
   const began = performance.now();
   try {
     const answer = await fetch("/", { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (answer.redirected) return location.reload(); // the login has ended
     if (answer.ok) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the stream tells that the gateway is gone */ }
   setTimeout(() => {
@@ -113,7 +114,7 @@ function connect() {
   source.onerror = () => {
     if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
     clearTimeout(retry);
-    retry = setTimeout(connect, 3000);
+    retry = setTimeout(() => { refresh(); connect(); }, 3000);
   };
 }
 
@@ -210,6 +211,8 @@ async function act(form, submitter) {
   button.textContent = words.busy;
   try {
     const answer = await fetch(form.action, { method: "POST", body: data });
+    if (answer.status === 401) return location.reload();
+    if (answer.status === 403) return complain(words.forbidden);
     const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
     const told = doc.getElementById("notice");
     if (!told) throw new Error("no page");
@@ -226,9 +229,10 @@ async function act(form, submitter) {
     put(doc);
   } catch {
     complain(words.offline);
+  } finally {
+    button.disabled = false;
+    button.textContent = label;
   }
-  button.disabled = false;
-  button.textContent = label;
 }
 
 document.addEventListener("submit", (e) => {
@@ -248,7 +252,7 @@ document.addEventListener("focusout", () => {
 async function openFacility(details) {
   const box = details.querySelector(".points");
   const answer = await fetch(`/facilities/${details.dataset.facility}/points`, { cache: "no-store" }).catch(() => null);
-  if (answer?.ok) box.innerHTML = await answer.text();
+  if (answer?.ok && !answer.redirected) box.innerHTML = await answer.text();
   connect();
 }
 
