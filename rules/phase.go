@@ -21,19 +21,20 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		if when == True {
 			reset = False // while the fault is there nothing resets it
 		}
-		known := when != Unknown
-		s.unknown = !known && (s.phase == Normal || s.phase == Pending) ||
-			reset == Unknown && (s.phase == Active || s.phase == Clearing)
+		known, trust := when != Unknown, reset == Unknown
 		switch {
-		case in.unseen > 0 && !s.met && when == Unknown && reset == True:
-			reset = Unknown // what is still to come after a start may show the fault
+		case in.unseen > 0 && !s.met && !known && reset == True:
+			reset, trust = Unknown, true // what is still to come after a start may show the fault
 		case in.unseen == 0:
 			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
 			if when == True {
-				reset = False // also while it counts as there
+				reset, trust = False, trust || !known // also while it only counts as there
 			}
 		}
 		e.move(in, s, i, when, reset)
+		if s.unknown = trust; s.phase == Normal || s.phase == Pending {
+			s.unknown = !known
+		}
 		if in.unseen == 0 || !s.paused {
 			s.bridge = 0
 		}

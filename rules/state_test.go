@@ -444,3 +444,34 @@ func TestNothingResetsWhatMayStillBeThere(t *testing.T) {
 		t.Errorf("a fault that is over is %s", phase(e))
 	}
 }
+
+// TestOnTrust: where an alert stands is marked as a matter of trust whenever
+// something that decides it is not known.
+func TestOnTrust(t *testing.T) {
+	rule := rules.Spec{When: when("temp > 90"), Reset: when("pressure.inlet > 0.6 bar")}
+	d := make(disk)
+	e := compile(t, rule)
+	feed(e, "t=95,in=0.3", 1)
+	d.save(e)
+	e = compile(t, rule)
+	e.Resume(d.former(map[string]rules.Standing{"p/r": {Key: "p/r", Phase: rules.Active, Severity: rules.Critical, Since: 1000}}, 2000), 2000)
+	if feed(e, "in=0.9", 3); !e.Stand(0).Stale {
+		t.Error("after a restart, before the fault was looked at, it is said to be known")
+	}
+	if feed(e, "t=95", 4); e.Stand(0).Stale {
+		t.Error("a fault that is seen is on trust")
+	}
+
+	rule.BadData = "alarm"
+	e = compile(t, rule)
+	feed(e, "t=80,in=0.9", 1)
+	if feed(e, "t=?", 2); !e.Stand(0).Stale {
+		t.Error("a fault that nobody has seen is said to be known")
+	}
+	if feed(e, "in=0.8", 3); !e.Stand(0).Stale {
+		t.Error("it is said to be known when another value comes")
+	}
+	if feed(e, "in=?", 4); !e.Stand(0).Stale {
+		t.Error("it is said to be known when nothing is any more")
+	}
+}
