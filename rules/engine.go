@@ -362,15 +362,25 @@ func (e *Engine) expireAll(dst []Change, ref Ref, at gateway.Instant) []Change {
 	return e.tell(dst, ref)
 }
 
-// Skip puts every hold and clear_after that runs, and all that features have seen,
-// off by d: the clock was set forward, and no time has passed. It must be called
-// before time is told to Observe or Advance by the new clock.
+// Skip puts every hold, clear_after and min_active that runs, and all that features
+// have seen, off by d: the clock was set forward, and no time has passed. It must be
+// called before time is told to Observe or Advance by the new clock.
 func (e *Engine) Skip(d time.Duration) {
 	for i := range e.timers.at {
 		e.timers.at[i] = e.timers.at[i].Add(d)
 		s := &e.steps[e.timers.heap[i]]
 		s.deadline = e.timers.at[i]
 		e.touch(s.owner)
+	}
+	for i := range e.steps {
+		s := &e.steps[i]
+		if s.phase == Active || s.phase == Clearing {
+			s.active = s.active.Add(d) // from which min_active counts
+			e.touch(s.owner)
+		}
+		if !s.bridge.IsZero() {
+			s.bridge = s.bridge.Add(d)
+		}
 	}
 	for i := range e.ticks.at {
 		e.ticks.at[i] = e.ticks.at[i].Add(d)

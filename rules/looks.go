@@ -82,7 +82,8 @@ func (l *looks) read(now gateway.Instant) reading {
 
 func (l *looks) skip(d time.Duration) {
 	if !l.next.IsZero() {
-		l.next = l.next.Add(d)
+		l.next = l.next.Add(d) + l.every - 1
+		l.next -= l.next % l.every // looks stay at even times
 	}
 }
 
