@@ -106,8 +106,7 @@ type step struct {
 	bridge   gateway.Instant // deadline of a hold that a restart cut short; 0 once its inputs are known again
 	paused   bool
 	unknown  bool
-	judged   bool // its condition has been known since the start, or in a run that is taken up
-	met      bool // it has been known in this run
+	judged   bool // its condition has been known since the start
 }
 
 func newEngine(site *gateway.Site) *Engine {

@@ -23,7 +23,7 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		}
 		known, trust := when != Unknown, reset == Unknown
 		switch {
-		case in.unseen > 0 && !s.met && !known && reset == True:
+		case in.unseen > 0 && !s.judged && !known && reset == True:
 			reset, trust = Unknown, true // what is still to come after a start may show the fault
 		case in.unseen == 0:
 			when, reset = in.badData.decide(when, True), in.badData.decide(reset, False)
@@ -38,7 +38,7 @@ func (e *Engine) weigh(dst []Change, ref Ref) []Change {
 		if in.unseen == 0 || !s.paused {
 			s.bridge = 0
 		}
-		s.judged, s.met = s.judged || known, s.met || known
+		s.judged = s.judged || known
 	}
 	return e.tell(dst, ref)
 }

@@ -56,7 +56,6 @@ type stepState struct {
 	Deadline gateway.Instant `json:"deadline,omitzero"`
 	LeftMS   int64           `json:"left_ms,omitzero"`
 	Paused   bool            `json:"paused,omitzero"`
-	Judged   bool            `json:"judged,omitzero"`
 }
 
 // Former is what a former run has left behind.
@@ -176,7 +175,7 @@ func (e *Engine) takeUp(ref Ref, was State, stopped gateway.Instant, active bool
 }
 
 func (e *Engine) takeUpStep(in *instance, s *step, then stepState, stopped gateway.Instant) {
-	s.phase, s.judged = then.Phase, then.Judged
+	s.phase = then.Phase
 	s.began, s.ended, s.active = min(then.Began, e.now), min(then.Ended, e.now), min(then.Active, e.now)
 	s.unknown = s.phase != Normal
 	if s.phase != Pending && s.phase != Clearing {
@@ -274,7 +273,7 @@ func (e *Engine) records(ref Ref) (all []Record) {
 	all = append(all, record(recordInstance, instanceVersion, "", instanceState{in.phase, in.severity}))
 	for i := range steps {
 		s := &steps[i]
-		now := stepState{Phase: s.phase, Began: s.began, Ended: s.ended, Active: s.active, Deadline: s.deadline, Judged: s.judged}
+		now := stepState{Phase: s.phase, Began: s.began, Ended: s.ended, Active: s.active, Deadline: s.deadline}
 		if s.paused {
 			now.Paused, now.LeftMS, now.Deadline = true, s.left.Milliseconds(), s.bridge
 		}

@@ -475,3 +475,21 @@ func TestOnTrust(t *testing.T) {
 		t.Error("it is said to be known when nothing is any more")
 	}
 }
+
+// TestAFirstSightIsThatOfEachLevel: of a rule with levels one may be in force while
+// the next has not been looked at since the start.
+func TestAFirstSightIsThatOfEachLevel(t *testing.T) {
+	spec := rules.Spec{Points: []string{"temperature"}, Restart: "alarm_if_true", Levels: []rules.Level{
+		{Severity: "warning", Above: "75 degC"}, {Severity: "critical", Above: "90 degC", Hold: rules.Hold{Duration: time.Minute}},
+	}}
+	e, w, d := compile(t, spec), newWatcher(), make(disk)
+	w.take(e, feed(e, "t=60", 0))
+	w.take(e, feed(e, "t=80", 1))
+	d.save(e)
+	e = compile(t, spec)
+	e.Resume(d.former(w.open, 2000), 3000)
+	changes := feed(e, "t=95", 4)
+	if len(changes) != 1 || changes[0].Severity != rules.Critical || changes[0].To != rules.Active {
+		t.Errorf("at first sight above the critical limit: %+v", changes)
+	}
+}
