@@ -139,13 +139,13 @@ func (e *Engine) Resume(f Former, now gateway.Instant) []Retuned {
 }
 
 // stand puts an instance in force of which no more is known than its alert: the
-// whole time to clear is before it again.
+// whole time to clear, and all of min_active, is before it again.
 func (e *Engine) stand(ref Ref, was Standing) {
 	in := &e.instances[ref]
 	for i := in.first; i < in.end; i++ {
 		s := &e.steps[i]
 		if s.severity <= was.Severity || i == in.first {
-			s.phase, s.began, s.active, s.unknown = was.Phase, was.Since, was.Since, true
+			s.phase, s.began, s.active, s.unknown = was.Phase, was.Since, e.now, true
 			s.paused, s.left = was.Phase == Clearing, max(in.clearAfter, in.minActive)
 		}
 	}

@@ -493,3 +493,21 @@ func TestAFirstSightIsThatOfEachLevel(t *testing.T) {
 		t.Errorf("at first sight above the critical limit: %+v", changes)
 	}
 }
+
+// TestAnAlertOfAChangedRuleStaysForItsLeastTime: for how long it has been told is not
+// known, only since when there was a fault.
+func TestAnAlertOfAChangedRuleStaysForItsLeastTime(t *testing.T) {
+	old := rules.Spec{When: when("pressure.inlet < 0.5"), Hold: rules.Hold{Duration: time.Minute}, MinActive: time.Minute}
+	e, w, d := compile(t, old), newWatcher(), make(disk)
+	w.take(e, feed(e, "in=0.3", 0))
+	w.take(e, feed(e, "_", 60))
+	d.save(e)
+	changed := old
+	changed.When = when("pressure.inlet < 0.4")
+	e = compile(t, changed)
+	e.Resume(d.former(w.open, 62_000), 62_000)
+	feed(e, "in=0.9", 63)
+	if e.Advance(nil, 119_999); e.Stand(0).Phase != rules.Clearing {
+		t.Errorf("an alert that was told at 60 s is %s before 120 s", e.Stand(0).Phase)
+	}
+}
