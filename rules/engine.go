@@ -271,12 +271,17 @@ func (e *Engine) judge(s gateway.Sample) bool {
 		changed = changed || t != e.truth[i]
 		e.truth[i] = t
 	}
-	if e.seen[s.Point] || e.inner(s.Point) && s.Quality == gateway.NotSeen {
-		return changed // a feature that is not known yet may still decide by what is certain
+	// A feature that is not known yet may still decide by what is certain. One whose
+	// source was bad and has come is not known yet, either.
+	seen, missing := !e.inner(s.Point) || s.Quality != gateway.NotSeen, int32(-1)
+	if seen == e.seen[s.Point] {
+		return changed
 	}
-	e.seen[s.Point] = true
+	if e.seen[s.Point] = seen; !seen {
+		missing = 1
+	}
 	for _, ref := range e.instancesOf[s.Point] {
-		e.instances[ref].unseen--
+		e.instances[ref].unseen += missing
 	}
 	return true
 }

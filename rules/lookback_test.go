@@ -247,3 +247,14 @@ func TestAFeatureInWords(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// TestBadDataSpeaksNoLongerThanTheyAreBad: a point that was bad when the gateway
+// started and then comes leaves a window that is not full yet.
+func TestBadDataSpeaksNoLongerThanTheyAreBad(t *testing.T) {
+	s := mustStage(t, watched(t, time.Second, 0), rules.Spec{
+		When: when("mean(x, 20s) > 10 degC"), BadData: "alarm", Hold: rules.Hold{Duration: 5 * time.Second},
+	})
+	if got := walkSeconds(s, "p/x", "?x3 1x30"); len(got) != 2 || got[0] != "1s pending*" || !strings.HasSuffix(got[1], " normal") {
+		t.Errorf("%q", got)
+	}
+}
